@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+
+    def ready(self) -> None:
+        from django_q.signals import post_spawn
+
+        from accounts import wake
+
+        post_spawn.connect(wake.stop_gracefully)

@@ -1,0 +1,77 @@
+"""Encryption at rest: Fernet (AES-128-CBC with HMAC-SHA256) under a ring of keys.
+
+ENCRYPTION_KEYS lists passphrases or Fernet keys, newest first: the first encrypts, every one decrypts.
+"""
+
+import base64
+import hashlib
+import hmac
+from functools import cache
+from typing import Any
+
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.db import models
+
+
+@cache
+def _ring(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys])
+
+
+def _keys() -> MultiFernet:
+    return _ring(tuple(settings.ENCRYPTION_KEYS))
+
+
+def encrypt(text: str) -> str:
+    """Returns a token of ASCII characters that `decrypt` turns back into `text`."""
+    return _keys().encrypt(text.encode("utf-8", "surrogatepass")).decode()
+
+
+def decrypt(token: str) -> str:
+    """Raises cryptography.fernet.InvalidToken where no key of the ring made `token`."""
+    return _keys().decrypt(token).decode("utf-8", "surrogatepass")
+
+
+def rotate(token: str) -> str:
+    """Returns the same secret under the newest key."""
+    return _keys().rotate(token).decode()
+
+
+class EncryptedTextField(models.TextField[str, str]):
+    """Text that only this application can read: encrypted in the database, plain in Python."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        return encrypt(value) if value else value
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
+        return decrypt(value) if value else value
+
+
+class Sealed(str):
+    """Text that is encrypted wherever it is stored: personal data of a number that keeps none (RELAY_ONLY)."""
+
+
+_MARK = "sealed:"
+
+
+class SealableTextField(models.TextField[str, str]):
+    """Text that is stored as it is, or encrypted where it is `Sealed`; it reads back as what it was."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, str) and value and (isinstance(value, Sealed) or value.startswith(_MARK)):
+            return _MARK + encrypt(value)
+        return value
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
+        if value and value.startswith(_MARK):
+            return Sealed(decrypt(value.removeprefix(_MARK)))
+        return value
+
+
+def keyed_hash(text: str) -> str:
+    """Returns 32 hex characters by which equal texts can be found without storing them.
+
+    Keyed with the oldest key of the ring, which a rotation keeps until every row was rewritten.
+    """
+    return hmac.new(settings.ENCRYPTION_KEYS[-1].encode(), text.encode(), hashlib.sha256).hexdigest()[:32]

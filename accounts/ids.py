@@ -1,0 +1,29 @@
+"""Ids that people can read, sort and paste: `evt_01m838d6mmp2bg09w1awhmfgrr`."""
+
+from typing import Any
+
+from django.db import models
+from ulid import ULID
+
+
+def new_id(prefix: str) -> str:
+    """Returns `{prefix}_{ulid}`: 26 lowercase characters that sort by creation time, also within a millisecond."""
+    return f"{prefix}_{str(ULID()).lower()}"
+
+
+class IdField(models.CharField[str, str]):
+    """A primary key made by `new_id`; the same id in the database, the API, the pages and the logs."""
+
+    def __init__(self, prefix: str = "", **kwargs: Any) -> None:
+        self.prefix = prefix
+        kwargs |= {"primary_key": True, "max_length": 40, "editable": False, "default": self.make}
+        super().__init__(**kwargs)
+
+    def make(self) -> str:
+        return new_id(self.prefix)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        for key in ("primary_key", "max_length", "editable", "default"):
+            kwargs.pop(key, None)
+        return name, path, args, {"prefix": self.prefix, **kwargs}

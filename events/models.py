@@ -1,0 +1,102 @@
+"""What happened: the raw payloads as they arrived, and the v3 events made of them."""
+
+import json
+from typing import Any, Self
+
+from accounts.encryption import SealableTextField
+from accounts.ids import IdField
+from accounts.models import Workspace
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from phone_numbers.models import Number
+
+
+class RawPayload(models.Model):
+    """The inbox: what a provider posted, split by number, kept until it is normalized and a week longer."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"
+        NORMALIZED = "normalized", "Normalized"
+        IGNORED = "ignored", "Ignored"
+        FAILED = "failed", "Failed"
+        UNROUTABLE = "unroutable", "Unroutable"
+
+    id = IdField("pay")
+    provider = models.CharField(max_length=20)
+    # NULL: no number of ours is known for it.
+    number = models.ForeignKey(Number, models.CASCADE, null=True, blank=True, related_name="raw_payloads")
+    # The provider's reference of the number, as the payload said it.
+    provider_ref = models.CharField(max_length=300, blank=True, default="")
+    body = SealableTextField()
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
+    # Why it was ignored, or the error it failed with.
+    reason = models.TextField(blank=True, default="")
+    tries = models.PositiveSmallIntegerField(default=0)
+    received_at = models.DateTimeField(default=timezone.now)
+    normalized_at = models.DateTimeField(null=True, blank=True)
+    # When it is to be normalized, or the end of the lease of the drain that does it; NULL = done.
+    due_at = models.DateTimeField(null=True, blank=True)
+    lease = models.CharField(max_length=40, null=True, blank=True)
+    blanked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # Read by the normalize drain (events/normalizing.py).
+            models.Index(fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="events_rawpayload_due"),
+            # Read by the retention job and the admin's "what failed".
+            models.Index(fields=["status", "received_at"], name="events_rawpayload_status"),
+            models.Index(fields=["number", "-id"], name="events_rawpayload_number"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def real(self) -> Self:
+        """What happened, without the samples of test deliveries."""
+        return self.filter(is_test=False)
+
+
+class Event(models.Model):
+    """Something that happened to a number, in the v3 schema. Never edited; its personal fields may be blanked."""
+
+    id = IdField("evt")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="events")
+    number = models.ForeignKey(Number, models.CASCADE, related_name="events")
+    type = models.CharField(max_length=40)
+    # The exact bytes that are signed and sent.
+    body = SealableTextField()
+    # When it happened at the provider; when we recorded it.
+    created_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+    # Says the same thing once: unique per number.
+    dedupe_key = models.CharField(max_length=400)
+    # Our message, and the conversation in which order is kept; "" where there is none.
+    message_id = models.CharField(max_length=40, blank=True, default="", db_index=True)
+    conversation = models.CharField(max_length=64, blank=True, default="")
+    raw_payload = models.ForeignKey(
+        RawPayload, models.SET_NULL, null=True, blank=True, related_name="events"
+    )
+    is_test = models.BooleanField(default=False)
+    blanked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number", "dedupe_key"], name="events_event_said_once"),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="events_event_log"),
+            models.Index(fields=["number", "-id"], name="events_event_number_log"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(self.body)
+        return value

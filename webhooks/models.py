@@ -1,0 +1,208 @@
+"""Who is told: webhooks and their subscriptions, one delivery per event and webhook, every attempt on record."""
+
+from typing import Self
+
+from accounts.encryption import EncryptedTextField, SealableTextField
+from accounts.ids import IdField
+from accounts.models import Workspace
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from events.models import Event
+from phone_numbers.models import Number
+
+EVERYTHING = "*"
+DEFAULT_MAX_IN_FLIGHT = 5
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def existing(self) -> Self:
+        return self.filter(deleted_at=None)
+
+    def listening_to(self, number: Number) -> Self:
+        """The webhooks of a number: its own and those of its whole workspace."""
+        return self.existing().filter(Q(number=number) | Q(number=None), workspace=number.workspace_id)
+
+
+class Webhook(models.Model):
+    """A customer's endpoint: a URL that is told what happens to one number, or to all of a workspace."""
+
+    class DisabledReason(models.TextChoices):
+        PAUSED = "paused", "Paused by a person"
+        GONE = "gone", "The receiver answered 410 Gone"
+        FAILING = "failing", "Five days without one success"
+
+    class Ordering(models.TextChoices):
+        NONE = "none", "As soon as possible"
+        CONVERSATION = "conversation", "In order within a conversation"
+
+    id = IdField("wh")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="webhooks")
+    # NULL: every number of the workspace.
+    number = models.ForeignKey(Number, models.CASCADE, null=True, blank=True, related_name="webhooks")
+    name = models.CharField(max_length=200)
+    url = models.TextField()
+    active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=20, choices=DisabledReason, blank=True, default="")
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    max_in_flight = models.PositiveSmallIntegerField(default=DEFAULT_MAX_IN_FLIGHT)
+    ordering = models.CharField(max_length=20, choices=Ordering, default=Ordering.NONE)
+
+    # Health, kept by webhooks/health.py: since when nothing has succeeded; NULL = the last attempt did.
+    failing_since = models.DateTimeField(null=True, blank=True)
+    consecutive_failures = models.PositiveIntegerField(default=0)
+    last_attempt_at = models.DateTimeField(null=True, blank=True)
+    last_success_at = models.DateTimeField(null=True, blank=True)
+    # The breaker, and what Retry-After asked for: nothing is sent before this moment.
+    resume_at = models.DateTimeField(null=True, blank=True)
+    # The last e-mail about the present trouble: 0 none, 1 first hour, 2 half time, 3 disabled.
+    warned = models.PositiveSmallIntegerField(default=0)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "number"], name="webhooks_webhook_listening")]
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+    @property
+    def events(self) -> list[str]:
+        """The names it is subscribed to, sorted; ["*"] is every event."""
+        return sorted(subscription.event for subscription in self.subscriptions.all())
+
+
+class WebhookSecret(models.Model):
+    """A signing secret `whsec_…`. During a rotation's overlap a webhook has two, and signs with both."""
+
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="secrets")
+    secret = EncryptedTextField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+    # NULL: in force.
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"secret of {self.webhook_id}"
+
+
+class Subscription(models.Model):
+    """One event name that a webhook fires for, or `*`. A webhook without any dispatches nothing."""
+
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="subscriptions")
+    event = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["webhook", "event"], name="webhooks_subscription_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event
+
+
+class Trigger(models.TextChoices):
+    AUTOMATIC = "automatic"
+    MANUAL = "manual"
+    TEST = "test"
+
+
+class Delivery(models.Model):
+    """One event to one webhook, until it is delivered or given up."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"
+        DELIVERED = "delivered", "Delivered"
+        EXHAUSTED = "exhausted", "Exhausted"
+        HELD = "held", "Held"
+        CANCELED = "canceled", "Canceled"
+
+    id = IdField("dlv")
+    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries")
+    trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.AUTOMATIC)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    # Why it is held or was given up, as a sentence.
+    reason = models.CharField(max_length=300, blank=True, default="")
+    # Attempts begun. The first is 1.
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    # The next attempt; while one is in flight the end of its lease; NULL = nothing is to be done.
+    due_at = models.DateTimeField(null=True, blank=True)
+    # The fencing token of the drain that holds it; NULL = nobody.
+    lease = models.CharField(max_length=40, null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["event", "webhook", "trigger"], name="webhooks_delivery_once_per_trigger"
+            ),
+        ]
+        indexes = [
+            # Both read by the claim (webhooks/claiming.py). Partial on `IS NOT NULL` only: SQLite uses a partial index
+            # only where the query repeats its condition literally.
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="webhooks_delivery_due"),
+            models.Index(
+                fields=["webhook", "due_at", "id"],
+                condition=Q(due_at__isnull=False),
+                name="webhooks_delivery_fair",
+            ),
+            models.Index(fields=["webhook"], condition=Q(lease__isnull=False), name="webhooks_delivery_leased"),
+            # The list of a webhook's deliveries, newest first.
+            models.Index(fields=["webhook", "-id"], name="webhooks_delivery_log"),
+            models.Index(fields=["webhook", "status", "-id"], name="webhooks_delivery_status_log"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Attempt(models.Model):
+    """One POST of a delivery: written before it is sent, completed with its outcome. Never edited after that."""
+
+    class Status(models.TextChoices):
+        SENDING = "sending", "Sending"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        # The worker died in mid-send: it may have arrived.
+        UNKNOWN = "unknown", "Unknown"
+
+    id = IdField("att")
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="attempts")
+    # The event's name and the attempt's number within its delivery, as the headers say them.
+    event_type = models.CharField(max_length=40)
+    number = models.PositiveSmallIntegerField()
+    trigger = models.CharField(max_length=10, choices=Trigger)
+    status = models.CharField(max_length=10, choices=Status, default=Status.SENDING)
+    url = models.TextField()
+    request_headers = models.JSONField(default=dict)
+    status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    response_headers = models.JSONField(default=list)
+    # The first 16 KiB.
+    response_body = SealableTextField(blank=True, default="")
+    # webhooks.outcome.ErrorClass, "" on success; and the sentence for people.
+    error_class = models.CharField(max_length=20, blank=True, default="")
+    error = models.CharField(max_length=300, blank=True, default="")
+    peer_address = models.CharField(max_length=60, blank=True, default="")
+    # Milliseconds: {"dns", "connect", "tls", "firstByte", "total"}, those that were reached.
+    timings = models.JSONField(default=dict)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["webhook", "-id"], name="webhooks_attempt_log"),
+            models.Index(fields=["delivery", "number"], name="webhooks_attempt_delivery"),
+            # Read by the reaper (webhooks/claiming.py).
+            models.Index(fields=["started_at"], condition=Q(status="sending"), name="webhooks_attempt_sending"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} #{self.number} {self.status}"

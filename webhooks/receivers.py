@@ -1,0 +1,1 @@
+"""Hears that events were recorded and fans them out, in the same transaction."""

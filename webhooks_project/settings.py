@@ -1,0 +1,262 @@
+"""Every setting, read once from the environment. docs/operations.md lists them.
+
+In development (DEBUG, the default) everything has a safe default and only this machine's own names are answered.
+With DEBUG=false a missing secret stops the start with a sentence that names it.
+"""
+
+import os
+import secrets
+import sys
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import django_stubs_ext
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+django_stubs_ext.monkeypatch()
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+DEBUG: bool = env.bool("DEBUG", default=True)
+# The simulator provider, the demo workspace and the simulate panel.
+DEMO: bool = env.bool("DEMO", default=DEBUG)
+
+
+def _secret(name: str) -> str:
+    """The secret `name` of the environment; in development one made once and kept in DATA_DIR."""
+    value = env.str(name, default="")
+    if value:
+        return value
+    if not DEBUG:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Production needs its own value: set {name} in the environment, "
+            "or DEBUG=true on a development machine."
+        )
+    path = DATA_DIR / f"development-{name.lower().replace('_', '-')}"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        value = secrets.token_urlsafe(32)
+        file.write(value)
+    return value
+
+
+SECRET_KEY = _secret("SECRET_KEY")
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Newest first: the first encrypts, all decrypt (accounts/encryption.py).
+ENCRYPTION_KEYS: list[str] = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") if key.strip()]
+
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+if not DEBUG and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS is not set. Name the hosts that this server answers for, by comma.")
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# The address at which users reach this server; for links in e-mails and the ingest URLs of numbers.
+PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0]}").rstrip("/")
+
+INSTALLED_APPS = [
+    # The floors of the house, highest first: an app imports only from those below it (docs/architecture.md).
+    "dashboard",
+    "webhooks",
+    "events",
+    "messaging",
+    "phone_numbers",
+    "accounts",
+    # Libraries.
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "django_q",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "webhooks_project.urls"
+WSGI_APPLICATION = "webhooks_project.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ---------------------------------------------------------------------------------------------------
+
+# True in a `manage.py qcluster` process and its workers.
+IS_WORKER = "qcluster" in sys.argv[1:2]
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
+_database = DATABASES["default"]
+# 0 costs a connection per task (measured: 56 tasks/s instead of some hundred).
+_database["CONN_MAX_AGE"] = None
+_database["CONN_HEALTH_CHECKS"] = True
+# A read inside atomic() takes SQLite's write lock under IMMEDIATE, so a request is not a transaction.
+_database["ATOMIC_REQUESTS"] = False
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, because the tests' threads each have a connection of their own.
+    _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+    _database["OPTIONS"] = {
+        # DEFERRED fails with "database is locked" on lock upgrades whatever the timeout; IMMEDIATE waits.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000; "
+            "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=134217728; PRAGMA journal_size_limit=67108864;"
+        ),
+    }
+# No psycopg pool: qcluster forks after connecting, and a pool's sockets would be shared by the workers.
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Tasks: django-q2 only wakes, the database is the truth (docs/decisions/0001) --------------------------------
+
+REDIS_URL: str = env.str("REDIS_URL", default="")
+
+Q_CLUSTER = {
+    # Not named Q_CLUSTER_NAME: django-q2 reads that itself, and dies at import where ALT_CLUSTERS has no such entry.
+    "name": env.str("QUEUE_NAME", default="whatsapp-webhooks"),
+    # Each drain (normalize, send, deliver, maintain) may hold a worker for its budget.
+    "workers": env.int("WORKERS", default=4),
+    # Small, because Redis loses what is prefetched when a cluster dies, and the ORM broker's lock starts at prefetch.
+    "queue_limit": 4,
+    "bulk": 1,
+    # Idle latency of the ORM broker is uniform(0, poll).
+    "poll": 0.05,
+    # The last resort only: drains keep their own budget (20 s), well below it. retry > timeout x prefetch.
+    "timeout": 120,
+    "retry": 600,
+    # A task is tried once: what is left to do is a column, and the sweep finds it.
+    "max_attempts": 1,
+    "ack_failures": True,
+    # The default stores a Success row per task and costs 7 ms a task.
+    "save_limit": -1,
+    "recycle": 10_000,
+    # Missed schedules are not replayed after an outage: one sweep sees everything.
+    "catch_up": False,
+    "log_level": "WARNING",
+    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+}
+
+# --- Users, pages, API ------------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "login"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.api.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+# Bodies of the provider doors have their own limit (events/views.py); this one is for the rest.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+if not DEBUG:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+
+# --- E-mail -----------------------------------------------------------------------------------------------------
+
+_email = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+EMAIL_HOST = _email.get("EMAIL_HOST", "")
+EMAIL_PORT = _email.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="webhooks@localhost")
+
+# --- Providers --------------------------------------------------------------------------------------------------
+
+META_APP_SECRET: str = env.str("META_APP_SECRET", default="")
+META_VERIFY_TOKEN: str = env.str("META_VERIFY_TOKEN", default="")
+META_ACCESS_TOKEN: str = env.str("META_ACCESS_TOKEN", default="")
+META_GRAPH_URL: str = env.str("META_GRAPH_URL", default="https://graph.facebook.com/v23.0").rstrip("/")
+INGEST_MAX_BYTES = 3 * 1024 * 1024
+
+# --- Delivery ---------------------------------------------------------------------------------------------------
+
+# Networks that webhooks may reach although they are private (development: this machine itself).
+WEBHOOK_ALLOWED_NETWORKS = [
+    ip_network(network)
+    for network in env.list("WEBHOOK_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
+]
+WEBHOOK_REQUIRE_HTTPS: bool = env.bool("WEBHOOK_REQUIRE_HTTPS", default=False)
+
+# --- Retention of the log ---------------------------------------------------------------------------------------
+
+KEEP_RAW_PAYLOADS = timedelta(days=env.int("KEEP_RAW_PAYLOADS_DAYS", default=7))
+KEEP_ATTEMPTS = timedelta(days=env.int("KEEP_ATTEMPTS_DAYS", default=30))
+KEEP_DELIVERIES = timedelta(days=env.int("KEEP_DELIVERIES_DAYS", default=90))
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django_q": {"level": "WARNING"}, "django-q": {"level": "WARNING"}},
+}
