@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from accounts.encryption import keyed_hash
-
 from phone_numbers.models import Identity, Number
 
 
@@ -26,7 +25,10 @@ def learn(pairs: Iterable[tuple[Number, str, str]]) -> None:
     news = [row for place, row in sorted(rows.items()) if known.get(place) != row.phone]
     if news:
         Identity.objects.bulk_create(
-            news, update_conflicts=True, unique_fields=["number", "opaque_id"], update_fields=["phone", "learned_at"]
+            news,
+            update_conflicts=True,
+            unique_fields=["number", "opaque_id"],
+            update_fields=["phone", "learned_at"],
         )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from accounts.wake import wake
 from django.utils import timezone
 
+from accounts.wake import wake
 from phone_numbers.models import Number
 from phone_numbers.reports import ConnectionReport, ConnectionState
 from phone_numbers.signals import numbers_changed

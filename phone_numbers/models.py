@@ -5,13 +5,13 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-from accounts.encryption import EncryptedTextField, Sealed
-from accounts.ids import IdField
-from accounts.models import Workspace
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.encryption import EncryptedTextField, Sealed
+from accounts.ids import IdField
+from accounts.models import Workspace
 from phone_numbers.providers import get_provider
 from phone_numbers.providers.base import Provider
 
@@ -79,7 +79,9 @@ class Number(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["phone"], condition=Q(deleted_at=None), name="numbers_number_phone_unique_while_active"
+                fields=["phone"],
+                condition=Q(deleted_at=None),
+                name="numbers_number_phone_unique_while_active",
             ),
             models.UniqueConstraint(
                 fields=["provider", "provider_ref"],
@@ -87,14 +89,17 @@ class Number(models.Model):
                 name="numbers_number_ref_unique_while_active",
             ),
             models.CheckConstraint(
-                condition=~Q(pii_mode="STORE_X_DAYS") | Q(pii_retention_days__gte=1, pii_retention_days__lte=3650),
+                condition=~Q(pii_mode="STORE_X_DAYS")
+                | Q(pii_retention_days__gte=1, pii_retention_days__lte=3650),
                 name="numbers_number_retention_has_days",
             ),
         ]
         indexes = [
             # Read by the health checks (phone_numbers/health.py).
             models.Index(
-                fields=["probe_due_at"], condition=Q(probe_due_at__isnull=False), name="numbers_number_probe_due"
+                fields=["probe_due_at"],
+                condition=Q(probe_due_at__isnull=False),
+                name="numbers_number_probe_due",
             ),
         ]
 

@@ -110,6 +110,8 @@ class Provider(Protocol):
     name: str
     label: str
     capabilities: frozenset[Capability]
+    # Whether send and probe stay in this process and may use the database; else they speak HTTP and do not.
+    in_process: bool
 
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
         """Checks a providerConfig; raises ConfigError."""
