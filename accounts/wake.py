@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -27,9 +28,9 @@ logger = logging.getLogger(__name__)
 STALE_AFTER = timedelta(seconds=10)
 BUDGET = timedelta(seconds=20)
 # How long a drain that finds nothing stays awake: cheaper than the next wake-up, and shorter than a hop of the queue.
-LINGER = timedelta(seconds=0.5)
+LINGER = timedelta(seconds=settings.DRAIN_LINGER_SECONDS)
 # A drain does not sleep through work that falls due within this span; the sweep finds what comes later.
-HORIZON = timedelta(seconds=65)
+HORIZON = timedelta(seconds=settings.DRAIN_HORIZON_SECONDS)
 PAUSE = 0.02
 
 stopping = False

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Self
 
-from accounts.encryption import SealableTextField
-from accounts.ids import IdField
-from accounts.models import Workspace
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from accounts.encryption import SealableTextField
+from accounts.ids import IdField
+from accounts.models import Workspace
 from phone_numbers.models import Number
 
 
@@ -107,6 +108,11 @@ class Message(models.Model):
     @property
     def is_outbound(self) -> bool:
         return self.direction == self.Direction.OUTBOUND
+
+    @property
+    def conversation(self) -> str:
+        """The key of the conversation the message is part of; "" where the other end is unknown."""
+        return (self.group_id or self.newsletter_id or self.contact_key)[:64]
 
     def reached_at(self, status: str) -> datetime | None:
         """When the message reached a rung of the ladder, or None."""

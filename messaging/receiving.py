@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db.models import Max
-from phone_numbers.models import Number
-from phone_numbers.phones import contact_key
-from phone_numbers.reports import InboundMessage
 
 from messaging.arrivals import Arrival
 from messaging.changes import MessageChange, MessageChangeKind
 from messaging.models import Message
+from phone_numbers.models import Number
+from phone_numbers.phones import contact_key
+from phone_numbers.reports import InboundMessage
 
 # How long a message of ours counts as what an inbound one without a quote is about.
 CORRELATED_FOR = timedelta(hours=24)
@@ -28,7 +28,10 @@ def receive(arrivals: Sequence[Arrival[InboundMessage]]) -> list[MessageChange]:
     rows = [(arrival, _message(arrival)) for arrival in arrivals]
     # Sorted, so that two drains never wait for each other's rows. A message that is stored already keeps its row.
     Message.objects.bulk_create(
-        sorted((message for _, message in rows), key=lambda message: (message.number_id, message.external_id or "")),
+        sorted(
+            (message for _, message in rows),
+            key=lambda message: (message.number_id, message.external_id or ""),
+        ),
         ignore_conflicts=True,
     )
     stored = set(
@@ -36,9 +39,16 @@ def receive(arrivals: Sequence[Arrival[InboundMessage]]) -> list[MessageChange]:
     )
     new = [(arrival, message) for arrival, message in rows if message.pk in stored]
     answered = _answered(new)
-    newest = _newest_outbound([(arrival, message) for arrival, message in new if arrival.report.quote is None])
+    newest = _newest_outbound(
+        [(arrival, message) for arrival, message in new if arrival.report.quote is None]
+    )
     return [
-        _change(arrival, message, answered.get(_quoted(arrival)), newest.get((message.number_id, message.contact_key)))
+        _change(
+            arrival,
+            message,
+            answered.get(_quoted(arrival)),
+            newest.get((message.number_id, message.contact_key)),
+        )
         for arrival, message in new
     ]
 
@@ -83,12 +93,15 @@ def _answered(rows: Sequence[tuple[Arrival[InboundMessage], Message]]) -> dict[t
     if not wanted:
         return {}
     messages = Message.objects.outbound().filter(
-        number__in={number_id for number_id, _ in wanted}, external_id__in={external_id for _, external_id in wanted}
+        number__in={number_id for number_id, _ in wanted},
+        external_id__in={external_id for _, external_id in wanted},
     )
     return {(message.number_id, message.external_id or ""): message for message in messages}
 
 
-def _newest_outbound(rows: Sequence[tuple[Arrival[InboundMessage], Message]]) -> dict[tuple[str, str], Message]:
+def _newest_outbound(
+    rows: Sequence[tuple[Arrival[InboundMessage], Message]],
+) -> dict[tuple[str, str], Message]:
     """Returns the newest message of ours to each sender, by (number id, contact key)."""
     direct = [
         (arrival, message)

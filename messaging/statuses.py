@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Q
-from phone_numbers.reports import MessageStatus, StatusReport
 
 from messaging.arrivals import Arrival
 from messaging.changes import MessageChange, MessageChangeKind
 from messaging.ladder import climb
 from messaging.models import Message
+from phone_numbers.reports import MessageStatus, StatusReport
 
 FIELDS = [
     "external_id", "status", "sent_at", "delivered_at", "read_at", "failed_at",
@@ -76,9 +76,9 @@ def reach(
     if rungs:
         # Whatever the send drain still meant to do with it is settled.
         message.due_at = message.lease = None
-        if status is MessageStatus.FAILED:
-            message.error = error or "WhatsApp reported that the message failed, without saying why."
-            message.error_code = error_code or ""
+        failed = status is MessageStatus.FAILED
+        message.error = (error or "WhatsApp reported the failure without a reason.") if failed else ""
+        message.error_code = (error_code or "")[:100] if failed else ""
     return [MessageChangeKind(rung) for rung in rungs]
 
 

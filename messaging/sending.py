@@ -1,0 +1,179 @@
+"""The send drain: queued messages go to their provider, each once.
+
+A message may have gone out although nobody heard so: the worker died, or the connection broke after the request. It is
+not sent again (somebody would read it twice); it waits for a status, and fails with SEND_OUTCOME_UNKNOWN if none comes.
+"""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.ids import new_id
+from messaging.changes import MessageChange
+from messaging.models import Message
+from messaging.signals import messages_changed
+from messaging.statuses import reach
+from phone_numbers.models import Number
+from phone_numbers.providers.base import Outgoing, SendResult, SendState
+from phone_numbers.reports import MessageStatus
+
+logger = logging.getLogger(__name__)
+
+BATCH = 32
+LEASE = timedelta(seconds=60)
+# How long a message whose send was not heard of waits for a status before it counts as failed.
+UNKNOWN_FOR = timedelta(minutes=5)
+UNKNOWN_CODE = "SEND_OUTCOME_UNKNOWN"
+UNKNOWN = "The provider did not confirm the message and never reported on it; it was not sent twice."
+RETRY_DELAYS = [timedelta(seconds=seconds) for seconds in (2, 10, 30, 120, 600)]
+
+
+def send_batch(limit: int = BATCH) -> int:
+    """Sends up to `limit` due messages; returns how many were taken."""
+    lease = new_id("lease")
+    fresh, interrupted, expired = _claim(limit, lease)
+    if expired:
+        _fail(expired, lease, "EXPIRED", "The message could not be sent before its deliverUntil.")
+    silent = [message for message in interrupted if message.error_code == UNKNOWN_CODE]
+    _fail(silent, lease, UNKNOWN_CODE, UNKNOWN)
+    _wait_for_status([message for message in interrupted if message not in silent], lease)
+    if fresh:
+        # A provider in this process needs no thread, and shares the caller's connection.
+        local = [message for message in fresh if message.number.adapter.in_process]
+        remote = [message for message in fresh if not message.number.adapter.in_process]
+        results = [*zip(remote, _senders().map(_send, remote), strict=True)]
+        _record([*((message, _send(message)) for message in local), *results], lease)
+    return len(fresh) + len(interrupted) + len(expired)
+
+
+def next_due_at() -> datetime | None:
+    return (
+        Message.objects.filter(due_at__isnull=False)
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
+    )
+
+
+def _claim(limit: int, lease: str) -> tuple[list[Message], list[Message], list[Message]]:
+    """Leases due messages: those to send now, those whose send was begun and not heard of, those that are too late."""
+    now = timezone.now()
+    with transaction.atomic():
+        messages = list(
+            Message.objects.filter(due_at__isnull=False, due_at__lte=now)
+            .select_related("number")
+            .order_by("due_at", "pk")
+            .select_for_update(skip_locked=True, of=("self",))[:limit]
+        )
+        Message.objects.filter(pk__in=[message.pk for message in messages]).update(
+            lease=lease, due_at=now + LEASE
+        )
+    interrupted = [message for message in messages if message.lease is not None]
+    rest = [message for message in messages if message.lease is None]
+    expired = [message for message in rest if message.deliver_until and message.deliver_until < now]
+    return [message for message in rest if message not in expired], interrupted, expired
+
+
+@cache
+def _senders() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=8, thread_name_prefix="send")
+
+
+def _send(message: Message) -> SendResult:
+    """One blocking call of the provider, outside any transaction."""
+    number: Number = message.number
+    try:
+        if not number.is_connected:
+            return SendResult(
+                state=SendState.REFUSED,
+                error="The number lost its connection before the message could be sent.",
+                error_code="WHATSAPP_INSTANCE_NOT_CONNECTED",
+            )
+        return number.adapter.send(number, outgoing(message))
+    except Exception:
+        logger.exception("Sending %s failed in a way nobody expected", message.pk)
+        return SendResult(state=SendState.UNKNOWN)
+
+
+def outgoing(message: Message) -> Outgoing:
+    to_contact = not message.group_id and not message.newsletter_id
+    return Outgoing(
+        reference=message.pk,
+        phone=message.contact_phone if to_contact else "",
+        group_id=message.group_id,
+        newsletter_id=message.newsletter_id,
+        text=(message.media_caption if message.media_link else message.content) or "",
+        media=message.media_link or "",
+        media_type=message.type or "" if message.media_link else "",
+        filename=message.media_filename or "",
+    )
+
+
+def _record(results: Sequence[tuple[Message, SendResult]], lease: str) -> None:
+    """Writes what became of the sends, where the lease is still ours, and announces what it made happen."""
+    now = timezone.now()
+    with transaction.atomic():
+        locked = {
+            message.pk: message
+            for message in Message.objects.filter(pk__in=[message.pk for message, _ in results])
+            .select_related("number")
+            .order_by("pk")
+            .select_for_update(of=("self",))
+        }
+        changes = []
+        for sent, result in results:
+            message = locked.get(sent.pk)
+            if message is None:
+                continue
+            if result.message_id and message.external_id is None:
+                message.external_id = result.message_id
+            if message.lease == lease:
+                changes += _conclude(message, result, now)
+            message.save(
+                update_fields=[
+                    "external_id", "status", "sent_at", "failed_at", "error", "error_code",
+                    "due_at", "lease", "send_tries",
+                ]
+            )  # fmt: skip
+        if changes:
+            messages_changed.send(sender=Message, changes=changes)
+
+
+def _conclude(message: Message, result: SendResult, now: datetime) -> list[MessageChange]:
+    message.send_tries += 1
+    message.lease = message.due_at = None
+    status = None
+    match result.state:
+        case SendState.ACCEPTED if result.at_server:
+            status = MessageStatus.SENT
+        case SendState.REFUSED:
+            status = MessageStatus.FAILED
+        case SendState.UNKNOWN:
+            message.due_at, message.lease, message.error_code = now + UNKNOWN_FOR, "waiting", UNKNOWN_CODE
+        case SendState.RETRY if message.send_tries <= len(RETRY_DELAYS):
+            delay = RETRY_DELAYS[message.send_tries - 1]
+            message.due_at = now + max(delay, min(result.retry_after or delay, timedelta(hours=1)))
+        case SendState.RETRY:
+            status = MessageStatus.FAILED
+    if status is None:
+        return []
+    return [
+        MessageChange(kind=kind, message=message, at=now, correlation_id=message.correlation_id)
+        for kind in reach(message, status, now, result.error, result.error_code)
+    ]
+
+
+def _fail(messages: Sequence[Message], lease: str, code: str, sentence: str) -> None:
+    if messages:
+        refusal = SendResult(state=SendState.REFUSED, error=sentence, error_code=code)
+        _record([(message, refusal) for message in messages], lease)
+
+
+def _wait_for_status(messages: Sequence[Message], lease: str) -> None:
+    if messages:
+        _record([(message, SendResult(state=SendState.UNKNOWN)) for message in messages], lease)
