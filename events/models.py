@@ -3,12 +3,13 @@
 import json
 from typing import Any, Self
 
-from accounts.encryption import SealableTextField
-from accounts.ids import IdField
-from accounts.models import Workspace
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from accounts.encryption import SealableTextField
+from accounts.ids import IdField
+from accounts.models import Workspace
 from phone_numbers.models import Number
 
 
@@ -43,7 +44,9 @@ class RawPayload(models.Model):
     class Meta:
         indexes = [
             # Read by the normalize drain (events/normalizing.py).
-            models.Index(fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="events_rawpayload_due"),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="events_rawpayload_due"
+            ),
             # Read by the retention job and the admin's "what failed".
             models.Index(fields=["status", "received_at"], name="events_rawpayload_status"),
             models.Index(fields=["number", "-id"], name="events_rawpayload_number"),
@@ -51,6 +54,26 @@ class RawPayload(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class Call(models.Model):
+    """A voice call, as far as it has been reported: so that repeated and late reports make no second event."""
+
+    id = IdField("call")
+    number = models.ForeignKey(Number, models.CASCADE, related_name="calls")
+    external_id = models.CharField(max_length=300)
+    status = models.CharField(max_length=20, blank=True, default="")
+    # How far it got (events/calls.py ORDER); NULL = nothing reported yet.
+    rank = models.PositiveSmallIntegerField(null=True, editable=False)
+    first_seen_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number", "external_id"], name="events_call_external_id_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
 
 
 class EventQuerySet(models.QuerySet["Event"]):
@@ -76,9 +99,7 @@ class Event(models.Model):
     # Our message, and the conversation in which order is kept; "" where there is none.
     message_id = models.CharField(max_length=40, blank=True, default="", db_index=True)
     conversation = models.CharField(max_length=64, blank=True, default="")
-    raw_payload = models.ForeignKey(
-        RawPayload, models.SET_NULL, null=True, blank=True, related_name="events"
-    )
+    raw_payload = models.ForeignKey(RawPayload, models.SET_NULL, null=True, blank=True, related_name="events")
     is_test = models.BooleanField(default=False)
     blanked_at = models.DateTimeField(null=True, blank=True)
 

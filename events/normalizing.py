@@ -1,0 +1,230 @@
+"""From the inbox to the event log: payloads are claimed in batches, parsed, and applied in one transaction.
+
+A batch is applied as a set. Where that fails, its payloads are applied one by one, each in a savepoint of its own, so
+that a poisoned payload is stored as failed with its error and never holds up the others.
+"""
+
+import logging
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.ids import new_id
+from events.calls import CallArrival, record_calls
+from events.models import RawPayload
+from messaging.arrivals import Arrival
+from messaging.receiving import receive
+from messaging.signals import messages_changed
+from messaging.statuses import advance
+from phone_numbers import identities, lifecycle
+from phone_numbers.reports import (
+    ConnectionReport,
+    Contact,
+    IdentityReport,
+    Ignored,
+    InboundMessage,
+    Report,
+    StatusReport,
+)
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+LEASE = timedelta(seconds=60)
+# A payload that was claimed this often without an end takes the drain down with it.
+MAX_TRIES = 5
+# How long a status waits for the message it is about: a provider can be faster than the commit of the send.
+HOLD_STATUSES = timedelta(minutes=1)
+HOLD_STEP = timedelta(seconds=2)
+WAITING = "Waits for the message that it is about."
+
+
+@dataclass
+class Parsed:
+    """A claimed payload and what its provider's parser made of it."""
+
+    payload: RawPayload
+    reports: list[Report] = field(default_factory=list)
+    error: str = ""
+
+
+@dataclass
+class Result:
+    """What became of a payload: its new status, the reason, and when it is looked at again."""
+
+    status: RawPayload.Status
+    reason: str = ""
+    due_at: datetime | None = None
+
+
+def normalize_batch(limit: int = BATCH) -> int:
+    """Normalizes up to `limit` due payloads; returns how many were taken."""
+    lease = new_id("lease")
+    payloads = _claim(limit, lease)
+    if not payloads:
+        return 0
+    batch = [_parse(payload) for payload in payloads]
+    with transaction.atomic():
+        held = set(
+            RawPayload.objects.filter(pk__in=[payload.pk for payload in payloads], lease=lease)
+            .order_by("pk")
+            .select_for_update()
+            .values_list("pk", flat=True)
+        )
+        batch = [parsed for parsed in batch if parsed.payload.pk in held]
+        _finish(_apply_each(batch))
+    return len(payloads)
+
+
+def next_due_at() -> datetime | None:
+    return (
+        RawPayload.objects.filter(due_at__isnull=False)
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
+    )
+
+
+def _claim(limit: int, lease: str) -> list[RawPayload]:
+    now = timezone.now()
+    with transaction.atomic():
+        payloads = list(
+            RawPayload.objects.filter(due_at__isnull=False, due_at__lte=now)
+            .select_related("number")
+            .order_by("due_at", "pk")
+            .select_for_update(skip_locked=True, of=("self",))[:limit]
+        )
+        for payload in payloads:
+            payload.tries += 1
+        by_tries: dict[int, list[str]] = {}
+        for payload in payloads:
+            by_tries.setdefault(payload.tries, []).append(payload.pk)
+        for tries, ids in by_tries.items():
+            RawPayload.objects.filter(pk__in=ids).update(lease=lease, due_at=now + LEASE, tries=tries)
+    return payloads
+
+
+def _parse(payload: RawPayload) -> Parsed:
+    if payload.tries > MAX_TRIES:
+        return Parsed(payload, error=f"Given up after {MAX_TRIES} tries that did not come to an end.")
+    if payload.number is None:
+        return Parsed(payload, error="The number of this payload is gone.")
+    try:
+        return Parsed(payload, payload.number.adapter.parse(payload.body, payload.number))
+    except Exception:
+        logger.exception("Payload %s could not be parsed", payload.pk)
+        return Parsed(payload, error=traceback.format_exc(limit=-6))
+
+
+def _apply_each(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
+    sound = [parsed for parsed in batch if not parsed.error]
+    results = [
+        (parsed.payload, Result(RawPayload.Status.FAILED, parsed.error)) for parsed in batch if parsed.error
+    ]
+    try:
+        with transaction.atomic():
+            return results + _apply(sound)
+    except Exception:
+        logger.warning("A batch of %s payloads failed; its payloads are applied one by one", len(sound))
+    for parsed in sound:
+        try:
+            with transaction.atomic():
+                results += _apply([parsed])
+        except Exception:
+            logger.exception("Payload %s could not be applied", parsed.payload.pk)
+            results.append((parsed.payload, Result(RawPayload.Status.FAILED, traceback.format_exc(limit=-6))))
+    return results
+
+
+def _apply(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
+    """Applies payloads as a set, in the order of their receipt."""
+    statuses: list[Arrival[StatusReport]] = []
+    inbound: list[Arrival[InboundMessage]] = []
+    calls: list[CallArrival] = []
+    connections: list[Arrival[ConnectionReport]] = []
+    learned = []
+    for parsed in batch:
+        payload = parsed.payload
+        number = payload.number
+        assert number is not None
+        waiting = payload.reason == WAITING
+        for report in parsed.reports:
+            at = getattr(report, "at", None) or payload.received_at
+            if isinstance(report, StatusReport):
+                statuses.append(Arrival(number, report, at, payload.pk))
+            elif waiting or isinstance(report, Ignored):
+                continue
+            elif isinstance(report, IdentityReport):
+                learned.append((number, report.opaque_id, report.phone))
+            elif isinstance(report, InboundMessage):
+                inbound.append(Arrival(number, report, at, payload.pk))
+            elif isinstance(report, ConnectionReport):
+                connections.append(Arrival(number, report, at, payload.pk))
+            else:
+                calls.append(Arrival(number, report, at, payload.pk))
+    identities.learn(learned)
+    changes, unmatched = advance(statuses)
+    changes += receive(_resolved(inbound))
+    if changes:
+        messages_changed.send(sender=RawPayload, changes=changes)
+    record_calls(calls)
+    for arrival in connections:
+        lifecycle.announce(lifecycle.observe(arrival.number, arrival.report, arrival.at))
+    waiting_ids = {arrival.raw_payload_id for arrival in unmatched}
+    return [(parsed.payload, _result(parsed, parsed.payload.pk in waiting_ids)) for parsed in batch]
+
+
+def _resolved(arrivals: Sequence[Arrival[InboundMessage]]) -> list[Arrival[InboundMessage]]:
+    """Puts in the phones of contacts of whom only the opaque id was said and both are known."""
+    nameless = [arrival for arrival in arrivals if not arrival.report.sender.phone]
+    phones = identities.resolve((arrival.number, arrival.report.sender.opaque_id) for arrival in nameless)
+    if not phones:
+        return list(arrivals)
+    resolved = []
+    for arrival in arrivals:
+        sender = arrival.report.sender
+        phone = sender.phone or phones.get((arrival.number.pk, sender.opaque_id), "")
+        contact = Contact(phone=phone, opaque_id=sender.opaque_id, name=sender.name)
+        resolved.append(
+            Arrival(
+                arrival.number, replace(arrival.report, sender=contact), arrival.at, arrival.raw_payload_id
+            )
+        )
+    return resolved
+
+
+def _result(parsed: Parsed, is_waiting: bool) -> Result:
+    payload, now = parsed.payload, timezone.now()
+    if is_waiting and now - payload.received_at < HOLD_STATUSES:
+        return Result(RawPayload.Status.PENDING, WAITING, now + HOLD_STEP)
+    kinds = [report for report in parsed.reports if not isinstance(report, Ignored | IdentityReport)]
+    if is_waiting and all(isinstance(report, StatusReport) for report in kinds):
+        return Result(
+            RawPayload.Status.IGNORED, "A status of a message that was not sent through this platform."
+        )
+    if not kinds:
+        reasons = dict.fromkeys(report.reason for report in parsed.reports if isinstance(report, Ignored))
+        return Result(RawPayload.Status.IGNORED, " ".join(reasons) or "Nothing in it makes an event.")
+    return Result(RawPayload.Status.NORMALIZED)
+
+
+def _finish(results: Sequence[tuple[RawPayload, Result]]) -> None:
+    now = timezone.now()
+    alike: dict[tuple[str, str, bool], list[str]] = {}
+    for payload, result in results:
+        alike.setdefault((result.status, result.reason, result.due_at is not None), []).append(payload.pk)
+    for (status, reason, again), ids in alike.items():
+        RawPayload.objects.filter(pk__in=ids).update(
+            status=status,
+            reason=reason,
+            lease=None,
+            due_at=now + HOLD_STEP if again else None,
+            normalized_at=None if again else now,
+        )
+        if again:
+            # Waiting for a message is not a failed try.
+            RawPayload.objects.filter(pk__in=ids).update(tries=0)
