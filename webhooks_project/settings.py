@@ -168,6 +168,10 @@ Q_CLUSTER = {
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 
+# How long a drain without work stays awake, and how far ahead it waits for work that is not due yet (accounts/wake.py).
+DRAIN_LINGER_SECONDS: float = env.float("DRAIN_LINGER_SECONDS", default=0.5)
+DRAIN_HORIZON_SECONDS: float = env.float("DRAIN_HORIZON_SECONDS", default=65)
+
 # --- Users, pages, API ------------------------------------------------------------------------------------------
 
 AUTH_PASSWORD_VALIDATORS = [

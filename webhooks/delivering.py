@@ -1,0 +1,65 @@
+"""The deliver drain: claim, sign, POST outside any transaction, record; in sets, with hundreds of sends in flight."""
+
+import time
+
+from django.utils import timezone
+
+from webhooks.claiming import claim
+from webhooks.models import Attempt
+from webhooks.outcome import Outcome
+from webhooks.recording import record
+from webhooks.requests import request_of, secrets_of
+from webhooks.transport import Transport, transport
+
+# Sends that one drain holds open, and rows that it claims at once.
+WINDOW = 512
+BATCH = 100
+# How long outcomes are gathered before they are recorded as a set.
+GATHER = 0.02
+
+
+class Drain:
+    """One drain's sends in flight. `step` does a round; `finish` waits for what is still out."""
+
+    def __init__(self, sender: Transport | None = None) -> None:
+        self.transport = sender or transport()
+        self.in_flight = 0
+
+    def step(self) -> int:
+        """Claims and sends what is due, records what came back; returns how much is claimed, recorded or out."""
+        claimed = self._send() if self.in_flight < WINDOW else 0
+        recorded = self._record(GATHER) if self.in_flight else 0
+        return claimed + recorded + self.in_flight
+
+    def finish(self) -> None:
+        while self.in_flight:
+            self._record(1.0)
+
+    def _send(self) -> int:
+        claimed = claim(min(BATCH, WINDOW - self.in_flight))
+        now = timezone.now()
+        for attempt in claimed.attempts:
+            request = request_of(attempt, secrets_of(attempt.delivery.webhook, now), now)
+            attempt.request_headers = dict(request.headers)
+            self.transport.submit(request, (claimed.lease, attempt))
+        self.in_flight += len(claimed.attempts)
+        return len(claimed.attempts)
+
+    def _record(self, timeout: float) -> int:
+        gathered = self._collect(timeout)
+        self.in_flight -= len(gathered)
+        by_lease: dict[str, list[tuple[Attempt, Outcome]]] = {}
+        for (lease, attempt), outcome in gathered:
+            by_lease.setdefault(lease, []).append((attempt, outcome))
+        record(by_lease)
+        return len(gathered)
+
+    def _collect(self, timeout: float) -> list[tuple[tuple[str, Attempt], Outcome]]:
+        deadline = time.monotonic() + timeout
+        gathered = self.transport.collect(timeout, BATCH)
+        while gathered and len(gathered) < min(BATCH, self.in_flight) and time.monotonic() < deadline:
+            more = self.transport.collect(0.002, BATCH - len(gathered))
+            if not more:
+                break
+            gathered += more
+        return gathered

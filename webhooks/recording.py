@@ -1,0 +1,99 @@
+"""The record: what became of attempts is written as a set, fenced by the lease, in one transaction."""
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from webhooks import health, retry
+from webhooks.models import Attempt, Delivery, Trigger, Webhook
+from webhooks.outcome import Outcome
+
+Result = tuple[Attempt, Outcome]
+
+ATTEMPT_FIELDS = [
+    "status", "request_headers", "status_code", "response_headers", "response_body", "error_class", "error",
+    "peer_address", "timings", "duration_ms", "finished_at",
+]  # fmt: skip
+
+
+def record(results: Mapping[str, Sequence[Result]]) -> None:
+    """Writes outcomes, by the lease under which their deliveries were claimed.
+
+    A late outcome changes nothing: where the lease is gone, somebody else has the delivery.
+    """
+    everything = [(lease, *result) for lease, rows in results.items() for result in rows]
+    if not everything:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        # Webhooks before deliveries, each in order, as everywhere: so nobody waits in a circle.
+        webhooks = {
+            webhook.pk: webhook
+            for webhook in Webhook.objects.filter(pk__in={attempt.webhook_id for _, attempt, _ in everything})
+            .order_by("pk")
+            .select_for_update(no_key=True)
+        }
+        leases = dict(
+            Delivery.objects.filter(pk__in=[attempt.delivery_id for _, attempt, _ in everything])
+            .order_by("pk")
+            .select_for_update()
+            .values_list("pk", "lease")
+        )
+        ours = [
+            (attempt, outcome)
+            for lease, attempt, outcome in everything
+            if leases.get(attempt.delivery_id) == lease and attempt.webhook_id in webhooks
+        ]
+        _write_attempts(ours, now)
+        _settle([result for result in ours if result[1].succeeded], now)
+        _retry([result for result in ours if not result[1].succeeded], now)
+        health.take_into_account(webhooks, ours, now)
+
+
+def _write_attempts(results: Sequence[Result], now: datetime) -> None:
+    for attempt, outcome in results:
+        attempt.status = Attempt.Status.SUCCEEDED if outcome.succeeded else Attempt.Status.FAILED
+        attempt.status_code = outcome.status_code
+        attempt.response_headers = [list(pair) for pair in outcome.response_headers]
+        attempt.response_body = outcome.response_body
+        attempt.error_class = outcome.error_class
+        attempt.error = outcome.error[:300]
+        attempt.peer_address = outcome.peer_address
+        attempt.timings = outcome.timings
+        attempt.duration_ms = outcome.duration_ms
+        attempt.finished_at = now
+    # An upsert of rows that exist: one statement for distinct values (bulk_update costs ten times as much).
+    Attempt.objects.bulk_create(
+        [attempt for attempt, _ in results],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=ATTEMPT_FIELDS,
+    )
+
+
+def _settle(results: Sequence[Result], now: datetime) -> None:
+    Delivery.objects.filter(pk__in=[attempt.delivery_id for attempt, _ in results]).update(
+        status=Delivery.Status.DELIVERED, reason="", due_at=None, lease=None, finished_at=now
+    )
+
+
+def _retry(results: Sequence[Result], now: datetime) -> None:
+    deliveries = []
+    for attempt, outcome in results:
+        delivery = attempt.delivery
+        delivery.lease = None
+        delay = None
+        if delivery.trigger != Trigger.TEST:
+            delay = retry.delay_after(delivery.attempts_made, random.uniform(-1, 1))  # noqa: S311
+        if delay is None:
+            delivery.status, delivery.due_at, delivery.finished_at = Delivery.Status.EXHAUSTED, None, now
+            delivery.reason = f"Given up after {delivery.attempts_made} attempts: {outcome.error}"[:300]
+        else:
+            delivery.due_at = now + retry.with_retry_after(delay, outcome.retry_after)
+            delivery.reason = outcome.error[:300]
+        deliveries.append(delivery)
+    if deliveries:
+        Delivery.objects.bulk_update(deliveries, ["status", "reason", "due_at", "lease", "finished_at"])

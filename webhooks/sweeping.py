@@ -1,0 +1,22 @@
+"""The sweep: every minute, whatever is due is found, however many wake-ups were lost."""
+
+from django.utils import timezone
+
+from accounts.wake import HORIZON, wake
+from events import normalizing
+from messaging import sending
+from webhooks import claiming
+
+DRAINS = {
+    "events.tasks.normalize": normalizing.next_due_at,
+    "messaging.tasks.send_due": sending.next_due_at,
+    "webhooks.tasks.deliver": claiming.next_due_at,
+}
+
+
+def sweep_all() -> None:
+    """Wakes each drain whose work is due, or falls due before the next sweep."""
+    for drain, next_due_at in DRAINS.items():
+        due_at = next_due_at()
+        if due_at is not None and due_at <= timezone.now() + HORIZON:
+            wake(drain)
