@@ -32,11 +32,13 @@ class IngestRequest:
 class Part:
     """The part of a payload that concerns one number. `ref` is the provider's reference of that number.
 
-    None: the payload does not say which, so it belongs to the number of the door, or to nobody.
+    None: the payload does not say which, so it belongs to the number of the door, or to every number of the business
+    account that `account_ref` names, or to nobody.
     """
 
     ref: str | None
     body: str
+    account_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
