@@ -22,3 +22,6 @@ from webhooks_project.settings import *  # noqa: F403
 
 # Users of the suite log in by the hundred; how slow a hash is, is not what the tests are about.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A drain that a test calls ends when nothing is due, instead of waiting for what may come.
+DRAIN_LINGER_SECONDS = DRAIN_HORIZON_SECONDS = 0.0
