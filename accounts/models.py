@@ -37,7 +37,9 @@ class Membership(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "user"], name="accounts_membership_one_per_workspace"),
+            models.UniqueConstraint(
+                fields=["workspace", "user"], name="accounts_membership_one_per_workspace"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,10 +85,14 @@ class ApiKey(models.Model):
         """Gives this key a new secret, saves it and returns it: the only time it can be read."""
         prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(24).replace("_", "x").replace("-", "y")
         text = f"wak_{prefix}_{secret}"
-        self.prefix, self.digest, self.last_four = prefix, _digest(text), text[-4:]
+        self.keep(text)
+        return text
+
+    def keep(self, text: str) -> None:
+        """Makes this the key that `text` (`wak_<prefix>_<secret>`) is, and saves it."""
+        self.prefix, self.digest, self.last_four = text.split("_")[1], _digest(text), text[-4:]
         self.revoked_at = None
         self.save()
-        return text
 
     @classmethod
     def find(cls, text: str) -> "ApiKey | None":

@@ -6,7 +6,6 @@ With DEBUG=false a missing secret stops the start with a sentence that names it.
 
 import os
 import secrets
-import sys
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -53,12 +52,22 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Newest first: the first encrypts, all decrypt (accounts/encryption.py).
 ENCRYPTION_KEYS: list[str] = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") if key.strip()]
 
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS: list[str] = env.list(
+    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
+)
 if not DEBUG and not ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS is not set. Name the hosts that this server answers for, by comma.")
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS is not set. Name the hosts that this server answers for, by comma."
+    )
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # The address at which users reach this server; for links in e-mails and the ingest URLs of numbers.
-PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEBUG else f"https://{ALLOWED_HOSTS[0]}").rstrip("/")
+PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
+if not PUBLIC_URL:
+    if not ALLOWED_HOSTS[0].strip(".*"):
+        raise ImproperlyConfigured(
+            "PUBLIC_URL is not set, and ALLOWED_HOSTS does not name this server's host."
+        )
+    PUBLIC_URL = f"https://{ALLOWED_HOSTS[0].lstrip('.')}"
 
 INSTALLED_APPS = [
     # The floors of the house, highest first: an app imports only from those below it (docs/architecture.md).
@@ -84,6 +93,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dashboard.content_security.ContentSecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -112,9 +122,6 @@ TEMPLATES = [
 ]
 
 # --- Database ---------------------------------------------------------------------------------------------------
-
-# True in a `manage.py qcluster` process and its workers.
-IS_WORKER = "qcluster" in sys.argv[1:2]
 
 DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
 _database = DATABASES["default"]
@@ -200,7 +207,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
+# `manage.py collectstatic` fills it in production; in development the files are served from where they are written.
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -216,10 +225,21 @@ SECURE_REFERRER_POLICY = "same-origin"
 # Bodies of the provider doors have their own limit (events/views.py); this one is for the rest.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 if not DEBUG:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=False)
+    # Behind a proxy that ends TLS, its X-Forwarded-Proto says whether a request came by https. Without a proxy the
+    # header is anybody's word.
+    SECURE_PROXY_SSL_HEADER = (
+        ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
+    )
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    # Probes come over plain http, from inside.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=True)
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    # Subdomains and the browsers' preload list are the domain owner's decision, not this application's.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# Prometheus sends it as a Bearer token to /metrics; without one only this machine may look (dashboard/health.py).
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 
 # --- E-mail -----------------------------------------------------------------------------------------------------
 
