@@ -19,6 +19,8 @@ from accounts.models import Workspace
 from phone_numbers.models import Number
 from tests.factories import ApiKeyFactory, MembershipFactory, NumberFactory, UserFactory, WorkspaceFactory
 
+pytest_plugins = ["tests.receivers"]
+
 
 @dataclass(frozen=True)
 class Tenant:

@@ -23,7 +23,9 @@ class ErrorClass(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """`status_code` is None where no answer came. `timings` in milliseconds: dns, connect, tls, firstByte, total.
+    """`status_code` is None where no answer came. `timings` in milliseconds, of the steps that were finished: dns,
+    connect, tls, firstByte (from the connection to the answer's headers), and total, over everything. A kept connection
+    has no dns, connect and tls.
 
     `retry_after` is what the receiver asked for, parsed, on 429 and 503 only. `error` is a sentence for people.
     """
@@ -40,4 +42,8 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        return self.error_class is ErrorClass.NONE and self.status_code is not None and 200 <= self.status_code < 300
+        return (
+            self.error_class is ErrorClass.NONE
+            and self.status_code is not None
+            and 200 <= self.status_code < 300
+        )
