@@ -8,22 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F
+from django.db.models import Count, F, OuterRef, Subquery
 from django.utils import timezone
 
 from accounts.ids import new_id
+from webhooks import health
 from webhooks.models import Attempt, Delivery, Webhook
 from webhooks.outcome import ErrorClass
 
 # Longer than the transport's deadline of 15 s and the recording after it.
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 # Webhooks looked at in one claim, and rows taken of one webhook.
 WEBHOOKS_PER_CLAIM = 200
 
 # The webhooks with rows in the due index, by hopping from one to the next: as many look-ups as there are webhooks,
 # however long their backlogs are. `SELECT DISTINCT` would walk over every pending row.
-_WEBHOOKS_WITH_DUE_ROWS = """
+_WEBHOOKS_WITH_OPEN_ROWS = """
 WITH RECURSIVE hop(webhook_id) AS (
     SELECT (SELECT webhook_id FROM webhooks_delivery
             WHERE due_at IS NOT NULL ORDER BY webhook_id LIMIT 1)
@@ -32,12 +34,7 @@ WITH RECURSIVE hop(webhook_id) AS (
             WHERE d.due_at IS NOT NULL AND d.webhook_id > hop.webhook_id ORDER BY d.webhook_id LIMIT 1)
     FROM hop WHERE hop.webhook_id IS NOT NULL
 )
-SELECT hop.webhook_id, (
-    SELECT min(d.due_at) FROM webhooks_delivery d
-    WHERE d.webhook_id = hop.webhook_id AND d.due_at IS NOT NULL AND d.due_at <= %s
-) AS due_since
-FROM hop
-WHERE hop.webhook_id IS NOT NULL
+SELECT webhook_id FROM hop WHERE webhook_id IS NOT NULL
 """
 
 
@@ -54,7 +51,7 @@ def claim(limit: int) -> Claim:
     lease = new_id("lease")
     now = timezone.now()
     with transaction.atomic():
-        candidates = _webhooks_with_due_rows(now)
+        candidates = [pk for due_at, pk in _first_due() if due_at <= now][:WEBHOOKS_PER_CLAIM]
         if not candidates:
             return Claim(lease, [])
         webhooks = _locked_with_room(candidates)
@@ -78,23 +75,28 @@ def claim(limit: int) -> Claim:
 
 
 def next_due_at() -> datetime | None:
-    """When the next delivery falls due or the next lease ends; None: nothing is open."""
-    return (
-        Delivery.objects.filter(due_at__isnull=False)
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
-    )
+    """When a webhook next has something to send, or a lease ends; None: nothing is open."""
+    return min((due_at for due_at, _ in _first_due()), default=None)
 
 
-def _webhooks_with_due_rows(now: datetime) -> list[str]:
-    """The ids of webhooks with due rows, the one that waits longest first."""
+def _first_due() -> list[tuple[datetime, str]]:
+    """When each webhook with open deliveries next has one to send, soonest first.
+
+    A webhook that is to be left alone for a while (its breaker is open, it answered Retry-After) costs a look-up here
+    and nothing else, however long its backlog is.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_WEBHOOKS_WITH_DUE_ROWS, [connection.ops.adapt_datetimefield_value(now)])
-        rows = [
-            (due_since, webhook_id) for webhook_id, due_since in cursor.fetchall() if due_since is not None
-        ]
-    return [webhook_id for _, webhook_id in sorted(rows)[:WEBHOOKS_PER_CLAIM]]
+        cursor.execute(_WEBHOOKS_WITH_OPEN_ROWS)
+        ids = [row[0] for row in cursor.fetchall()]
+    if not ids:
+        return []
+    first = Delivery.objects.filter(webhook=OuterRef("pk"), due_at__isnull=False).order_by("due_at")
+    rows = (
+        Webhook.objects.filter(pk__in=ids)
+        .annotate(first_due_at=Subquery(first.values("due_at")[:1]))
+        .values_list("first_due_at", "resume_at", "pk")
+    )
+    return sorted((max(due_at, resume_at or due_at), pk) for due_at, resume_at, pk in rows if due_at)
 
 
 def _locked_with_room(candidates: Sequence[str]) -> dict[str, tuple[Webhook, int]]:
@@ -114,7 +116,7 @@ def _locked_with_room(candidates: Sequence[str]) -> dict[str, tuple[Webhook, int
         .annotate(Count("pk"))
     )
     rooms = {
-        pk: (locked[pk], locked[pk].max_in_flight - in_flight.get(pk, 0)) for pk in candidates if pk in locked
+        pk: (locked[pk], health.cap(locked[pk]) - in_flight.get(pk, 0)) for pk in candidates if pk in locked
     }
     return {pk: (webhook, room) for pk, (webhook, room) in rooms.items() if room > 0}
 

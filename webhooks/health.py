@@ -3,16 +3,37 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import F
 from django.db.models.functions import Coalesce
 
-from webhooks.configuring import set_active
+from webhooks.activating import set_active
 from webhooks.models import Attempt, Webhook
 from webhooks.outcome import Outcome
 
 # Without one success for this long, while deliveries fail, a webhook is disabled.
 DISABLED_AFTER = timedelta(days=5)
 GONE = 410
+# So many failures in a row open the breaker: nothing is sent for a while, then one delivery tries whether it works again.
+BREAKER_OPENS_AFTER = 10
+BREAKER_DELAYS = [timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300)]
+# What a Retry-After may ask of the whole webhook at most.
+MAX_PAUSE = timedelta(hours=1)
+
+
+def breaker_is_open(webhook: Webhook) -> bool:
+    """Open or half open: until the next success."""
+    return webhook.consecutive_failures >= BREAKER_OPENS_AFTER
+
+
+def cap(webhook: Webhook) -> int:
+    """How many deliveries may be in flight: one where the breaker only lets through a trial."""
+    return 1 if breaker_is_open(webhook) else webhook.max_in_flight
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long a webhook is left alone after so many failures in a row; zero while the breaker stays closed."""
+    if failures < BREAKER_OPENS_AFTER:
+        return timedelta(0)
+    return BREAKER_DELAYS[min(failures - BREAKER_OPENS_AFTER, len(BREAKER_DELAYS) - 1)]
 
 
 def take_into_account(
@@ -25,14 +46,23 @@ def take_into_account(
         if not outcome.succeeded:
             failures[attempt.webhook_id] = failures.get(attempt.webhook_id, 0) + 1
     Webhook.objects.filter(pk__in=succeeded).update(
-        last_attempt_at=now, last_success_at=now, failing_since=None, consecutive_failures=0, warned=0
+        last_attempt_at=now,
+        last_success_at=now,
+        failing_since=None,
+        consecutive_failures=0,
+        warned=0,
+        resume_at=None,
     )
+    asked = _asked_pauses(results)
     for pk, count in failures.items():
         if pk not in succeeded:
+            total = webhooks[pk].consecutive_failures + count
+            pause = max(pause_after(total), asked.get(pk, timedelta(0)))
             Webhook.objects.filter(pk=pk).update(
                 last_attempt_at=now,
                 failing_since=Coalesce("failing_since", now),
-                consecutive_failures=F("consecutive_failures") + count,
+                consecutive_failures=total,
+                resume_at=now + pause if pause else None,
             )
     gone = {attempt.webhook_id for attempt, outcome in results if outcome.status_code == GONE}
     _disable([webhooks[pk] for pk in gone], Webhook.DisabledReason.GONE)
@@ -46,6 +76,16 @@ def take_into_account(
         and now - webhook.failing_since >= DISABLED_AFTER
     ]
     _disable(hopeless, Webhook.DisabledReason.FAILING)
+
+
+def _asked_pauses(results: Sequence[tuple[Attempt, Outcome]]) -> dict[str, timedelta]:
+    """What receivers asked for by Retry-After, for the whole webhook."""
+    asked: dict[str, timedelta] = {}
+    for attempt, outcome in results:
+        if outcome.retry_after is not None:
+            pause = min(outcome.retry_after, MAX_PAUSE)
+            asked[attempt.webhook_id] = max(pause, asked.get(attempt.webhook_id, timedelta(0)))
+    return asked
 
 
 def _disable(webhooks: Sequence[Webhook], reason: Webhook.DisabledReason) -> None:

@@ -28,7 +28,7 @@ DEMO: bool = env.bool("DEMO", default=DEBUG)
 
 def _secret(name: str) -> str:
     """The secret `name` of the environment; in development one made once and kept in DATA_DIR."""
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if value:
         return value
     if not DEBUG:
@@ -263,6 +263,8 @@ INGEST_MAX_BYTES = 3 * 1024 * 1024
 
 # --- Delivery ---------------------------------------------------------------------------------------------------
 
+# How long a delivery belongs to the worker that sends it: if the worker dies, others wait this long.
+DELIVERY_LEASE_SECONDS: float = env.float("DELIVERY_LEASE_SECONDS", default=30)
 # Networks that webhooks may reach although they are private (development: this machine itself).
 WEBHOOK_ALLOWED_NETWORKS = [
     ip_network(network)

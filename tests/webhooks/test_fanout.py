@@ -16,7 +16,12 @@ def happen(number: Number, *names: str) -> list[Event]:
     now = timezone.now()
     return record(
         [
-            Draft(number=number, body={"event": name, "data": {}}, created_at=now, dedupe_key=f"{name}:{number.pk}")
+            Draft(
+                number=number,
+                body={"event": name, "data": {}},
+                created_at=now,
+                dedupe_key=f"{name}:{number.pk}",
+            )
             for name in names
         ]
     )

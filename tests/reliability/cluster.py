@@ -1,0 +1,60 @@
+"""A real `manage.py qcluster` for tests: started, killed in the middle of what it does, started again."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Cluster:
+    """`with Cluster(environment) as cluster:` — a process group of its own, gone at the end whatever happened."""
+
+    def __init__(self, environment: dict[str, str], **settings: str) -> None:
+        self.environment = {
+            **environment, "DRAIN_LINGER_SECONDS": "0.5", "DRAIN_HORIZON_SECONDS": "65",
+            "DJANGO_SETTINGS_MODULE": "webhooks_project.settings", **settings,
+        }  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "qcluster"], cwd=ROOT, env=self.environment, start_new_session=True
+        )
+
+    def kill(self) -> None:
+        """kill -9 of the whole cluster: main process, sentinel and workers."""
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.process = None
+
+    def terminate(self, timeout: float = 30) -> int:
+        """SIGTERM to the whole group; returns the exit code."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGTERM)
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+
+def wait_until(condition: Callable[[], bool], timeout: float, what: str) -> None:
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, f"{what}: not within {timeout} s"
+        time.sleep(0.05)

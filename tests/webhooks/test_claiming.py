@@ -1,0 +1,94 @@
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from tests.conftest import Tenant
+from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
+from webhooks.claiming import LEASE, claim
+from webhooks.models import Attempt, Delivery, Webhook
+
+pytestmark = pytest.mark.django_db
+
+
+def due(webhook: Webhook, count: int, **more: object) -> list[Delivery]:
+    return [
+        DeliveryFactory(event=EventFactory(number=webhook.number), webhook=webhook, **more)
+        for _ in range(count)
+    ]
+
+
+def test_a_claim_leases_what_is_due_and_writes_the_attempt_before_the_send(alice: Tenant) -> None:
+    (delivery,) = due(WebhookFactory(number=alice.number), 1)
+    claimed = claim(10)
+    delivery.refresh_from_db()
+    attempt = Attempt.objects.get()
+    assert (delivery.lease, delivery.attempts_made) == (claimed.lease, 1)
+    assert delivery.due_at is not None
+    assert delivery.due_at > timezone.now() + LEASE - timedelta(seconds=5)
+    assert (attempt.status, attempt.number, attempt.delivery) == (Attempt.Status.SENDING, 1, delivery)
+
+
+def test_what_is_leased_is_not_claimed_twice(alice: Tenant) -> None:
+    due(WebhookFactory(number=alice.number), 3)
+    assert len(claim(10).attempts) == 3
+    assert claim(10).attempts == []
+
+
+def test_what_is_due_later_or_finished_is_left(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    due(webhook, 1, due_at=timezone.now() + timedelta(seconds=5))
+    due(webhook, 1, due_at=None, status=Delivery.Status.DELIVERED)
+    assert claim(10).attempts == []
+
+
+def test_a_webhook_never_has_more_in_flight_than_its_cap(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, max_in_flight=3)
+    due(webhook, 10)
+    assert len(claim(100).attempts) == 3
+    assert claim(100).attempts == []
+
+
+def test_a_long_backlog_leaves_room_for_the_others(alice: Tenant) -> None:
+    busy = WebhookFactory(number=alice.number, max_in_flight=50)
+    due(busy, 50, due_at=timezone.now() - timedelta(hours=1))
+    quiet = WebhookFactory(number=alice.number)
+    due(quiet, 2)
+    claimed = claim(10).attempts
+    assert {attempt.webhook_id for attempt in claimed} == {busy.pk, quiet.pk}
+    assert len([attempt for attempt in claimed if attempt.webhook_id == quiet.pk]) == 2
+
+
+def test_the_oldest_go_first(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, max_in_flight=1)
+    due(webhook, 1)
+    (oldest,) = due(webhook, 1, due_at=timezone.now() - timedelta(minutes=1))
+    assert [attempt.delivery_id for attempt in claim(10).attempts] == [oldest.pk]
+
+
+def test_a_lease_that_ran_out_leaves_the_attempt_unknown_and_is_claimed_again(alice: Tenant) -> None:
+    (delivery,) = due(WebhookFactory(number=alice.number), 1)
+    claim(10)
+    with time_machine.travel(timezone.now() + LEASE + timedelta(seconds=1), tick=True):
+        (second,) = claim(10).attempts
+    first = Attempt.objects.get(number=1)
+    assert (first.status, first.error_class) == (Attempt.Status.UNKNOWN, "crash")
+    assert (second.number, second.delivery_id) == (2, delivery.pk)
+
+
+def test_what_falls_due_of_a_disabled_webhook_is_held(alice: Tenant) -> None:
+    (delivery,) = due(WebhookFactory(number=alice.number, active=False), 1)
+    assert claim(10).attempts == []
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.due_at) == (Delivery.Status.HELD, None)
+
+
+@pytest.mark.parametrize("webhooks", [1, 8])
+def test_a_claim_costs_the_same_queries_whatever_its_size(
+    alice: Tenant, webhooks: int, django_assert_num_queries: object
+) -> None:
+    for _ in range(webhooks):
+        due(WebhookFactory(number=alice.number), 3)
+    with django_assert_num_queries(10):  # type: ignore[operator]
+        assert len(claim(100).attempts) == 3 * webhooks

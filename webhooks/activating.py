@@ -1,0 +1,39 @@
+"""Switching webhooks off and on: by a person, or because the receiver is gone or fails."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.utils import timezone
+
+from webhooks.models import Delivery, Webhook
+
+
+def set_active(
+    webhooks: Sequence[Webhook],
+    active: bool,
+    reason: Webhook.DisabledReason = Webhook.DisabledReason.PAUSED,
+) -> None:
+    """Enables or disables webhooks and saves them.
+
+    Disabled: what is pending is held with its reason, out of the due index; what is in flight ends by itself. Enabled:
+    the webhook's health starts afresh; what was held stays held until somebody recovers it (webhooks/replaying.py).
+    """
+    ids = [webhook.pk for webhook in webhooks]
+    now = timezone.now()
+    with transaction.atomic():
+        if active:
+            Webhook.objects.filter(pk__in=ids).update(
+                active=True, disabled_reason="", disabled_at=None, failing_since=None,
+                consecutive_failures=0, resume_at=None, warned=0, updated_at=now,
+            )  # fmt: skip
+        else:
+            Webhook.objects.filter(pk__in=ids).update(
+                active=False, disabled_reason=reason, disabled_at=now, updated_at=now
+            )
+            Delivery.objects.filter(webhook__in=ids, due_at__isnull=False, lease=None).update(
+                status=Delivery.Status.HELD,
+                reason=f"The webhook was disabled: {reason.label}.",
+                due_at=None,
+            )
+    for webhook in webhooks:
+        webhook.refresh_from_db()
