@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -26,34 +27,35 @@ from webhooks.models import Attempt, Delivery
 # A backlog is counted up to here: beyond it the exact figure tells nobody more, and costs.
 COUNTED_TO = 100_000
 
-_migrations_are_applied = False
+class Unavailable(Exception):
+    """Why this process cannot work, as a sentence."""
 
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """200 `{"status": "ok"}`, or 503 with the reason: the database does not answer, or lacks migrations."""
-    reason = _trouble()
-    if reason:
-        return JsonResponse({"status": "unavailable", "reason": reason}, status=503)
-    return JsonResponse({"status": "ok"})
-
-
-def _trouble() -> str:
-    global _migrations_are_applied
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        # Migrations are not taken back under a running process, so the costly question is asked until the first yes.
-        if not _migrations_are_applied:
-            executor = MigrationExecutor(connection)
-            missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-            if missing:
-                names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing)
-                return f"Migrations are not applied: {names}."
-            _migrations_are_applied = True
+        require_migrations()
+    except Unavailable as problem:
+        return JsonResponse({"status": "unavailable", "reason": str(problem)}, status=503)
     except DatabaseError:
-        return "The database does not answer."
-    return ""
+        return JsonResponse({"status": "unavailable", "reason": "The database does not answer."}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+@cache
+def require_migrations() -> None:
+    """Raises Unavailable where some are not applied.
+
+    They are not taken back under a running process, so the costly question is asked until the first yes.
+    """
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in missing)
+        raise Unavailable(f"Migrations are not applied: {names}.")
 
 
 @require_safe
@@ -130,10 +132,9 @@ class Collector:
             "Since the last sign of life of each drain that is awake.",
             labels=["drain"],
         )
-        for drain, heartbeat_at in WakeToken.objects.exclude(heartbeat_at=None).values_list(
-            "drain", "heartbeat_at"
-        ):
-            heartbeats.add_metric([drain], (now - heartbeat_at).total_seconds())
+        for token in WakeToken.objects.all():
+            if token.heartbeat_at:
+                heartbeats.add_metric([token.drain], (now - token.heartbeat_at).total_seconds())
         yield heartbeats
 
         # No worker, or one that is stuck: its schedules fall behind.

@@ -5,7 +5,7 @@ A test that needs threads, `transaction.on_commit`, another process or a live se
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -94,3 +94,14 @@ def _empty_queue() -> Iterator[None]:
         from django_q.brokers import get_broker
 
         get_broker().delete_queue()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails what is skipped although it is marked with a name that MUST_RUN lists (.ci/run: the browser tests)."""
+    report = yield
+    demanded = [name for name in os.environ.get("MUST_RUN", "").split() if item.get_closest_marker(name)]
+    if report.skipped and demanded:
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, but MUST_RUN demands what is marked {demanded[0]}: {report.longrepr}"
+    return report
