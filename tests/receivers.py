@@ -166,7 +166,8 @@ class Receivers:
         connection = receiver.connections
         self._open.add(writer)
         writer.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        # A cancelled handler would be reported by asyncio's own callback.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while await self._answer(receiver, connection, reader, writer):
                 pass
         self._open.discard(writer)
@@ -207,9 +208,9 @@ class Receivers:
                 head, _, body = answer.partition(b"\r\n\r\n")
                 writer.write(head + b"\r\n\r\n")
                 for byte in body:
+                    await asyncio.sleep(reply.pace)
                     writer.write(bytes([byte]))
                     await writer.drain()
-                    await asyncio.sleep(reply.pace)
             case "endless":
                 writer.write(answer)
                 chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"

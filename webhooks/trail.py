@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_exceptions import ContentLengthError, HttpProcessingError, TransferEncodingError
 from yarl import URL
 
 from webhooks.outcome import ErrorClass, Outcome
@@ -220,8 +220,10 @@ def _clause(reason: str) -> str:
 def _violation(error: BaseException | None) -> str:
     """What was wrong with the HTTP of an answer; "" where the answer only ended too soon."""
     while error is not None:
+        if isinstance(error, ContentLengthError | TransferEncodingError):
+            return ""
         if isinstance(error, HttpProcessingError | aiohttp.ClientResponseError):
-            message = error.message.strip().splitlines()
-            return _clause(message[0].rstrip(":")) if message else "malformed"
+            lines = error.message.strip().splitlines()
+            return _clause(lines[0].rstrip(":")) if lines else "malformed"
         error = error.__cause__
     return ""
