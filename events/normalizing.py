@@ -91,10 +91,13 @@ def next_due_at() -> datetime | None:
 
 def _claim(limit: int, lease: str) -> list[RawPayload]:
     now = timezone.now()
+    due = RawPayload.objects.filter(due_at__isnull=False, due_at__lte=now)
+    # Looked up outside the transaction: an idle drain must not take SQLite's one write lock fifty times a second.
+    if not due.exists():
+        return []
     with transaction.atomic():
         payloads = list(
-            RawPayload.objects.filter(due_at__isnull=False, due_at__lte=now)
-            .select_related("number")
+            due.select_related("number")
             .order_by("due_at", "pk")
             .select_for_update(skip_locked=True, of=("self",))[:limit]
         )

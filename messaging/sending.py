@@ -63,10 +63,13 @@ def next_due_at() -> datetime | None:
 def _claim(limit: int, lease: str) -> tuple[list[Message], list[Message], list[Message]]:
     """Leases due messages: those to send now, those whose send was begun and not heard of, those that are too late."""
     now = timezone.now()
+    due = Message.objects.filter(due_at__isnull=False, due_at__lte=now)
+    # Looked up outside the transaction: an idle drain must not take SQLite's one write lock fifty times a second.
+    if not due.exists():
+        return [], [], []
     with transaction.atomic():
         messages = list(
-            Message.objects.filter(due_at__isnull=False, due_at__lte=now)
-            .select_related("number")
+            due.select_related("number")
             .order_by("due_at", "pk")
             .select_for_update(skip_locked=True, of=("self",))[:limit]
         )

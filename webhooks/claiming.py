@@ -50,10 +50,11 @@ def claim(limit: int) -> Claim:
     """Leases up to `limit` due deliveries, round-robin over webhooks, and writes their attempts as `sending`."""
     lease = new_id("lease")
     now = timezone.now()
+    # Looked up outside the transaction: an idle drain must not take SQLite's one write lock fifty times a second.
+    candidates = [pk for due_at, pk in _first_due() if due_at <= now][:WEBHOOKS_PER_CLAIM]
+    if not candidates:
+        return Claim(lease, [])
     with transaction.atomic():
-        candidates = [pk for due_at, pk in _first_due() if due_at <= now][:WEBHOOKS_PER_CLAIM]
-        if not candidates:
-            return Claim(lease, [])
         webhooks = _locked_with_room(candidates)
         if not webhooks:
             return Claim(lease, [])
