@@ -15,16 +15,21 @@ from django.http import Http404
 from rest_framework import exceptions, parsers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import set_rollback
 
 CODES = {
-    exceptions.NotAuthenticated: ("UNAUTHORIZED", "Send an API key in the x-api-key header, or as a Bearer token."),
+    exceptions.NotAuthenticated: (
+        "UNAUTHORIZED",
+        "Send an API key in the x-api-key header, or as a Bearer token.",
+    ),
     exceptions.AuthenticationFailed: ("API_KEY_INVALID", None),
     exceptions.PermissionDenied: ("FORBIDDEN", None),
     exceptions.NotFound: ("NOT_FOUND", None),
     exceptions.MethodNotAllowed: ("METHOD_NOT_ALLOWED", None),
     exceptions.ParseError: ("INVALID_JSON", None),
-    exceptions.UnsupportedMediaType: ("UNSUPPORTED_MEDIA_TYPE", "Send the body as content-type: application/json."),
+    exceptions.UnsupportedMediaType: (
+        "UNSUPPORTED_MEDIA_TYPE",
+        "Send the body as content-type: application/json.",
+    ),
     exceptions.NotAcceptable: ("NOT_ACCEPTABLE", None),
     exceptions.Throttled: ("RATE_LIMITED", None),
 }
@@ -37,7 +42,12 @@ class ApiError(Exception):
         self, status_code: int, code: str, sentence: str, details: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(sentence)
-        self.status_code, self.code, self.sentence, self.details = status_code, code, sentence, dict(details or {})
+        self.status_code, self.code, self.sentence, self.details = (
+            status_code,
+            code,
+            sentence,
+            dict(details or {}),
+        )
 
 
 def error(status_code: int, code: str, sentence: str, details: Mapping[str, Any] | None = None) -> Response:
@@ -46,6 +56,9 @@ def error(status_code: int, code: str, sentence: str, details: Mapping[str, Any]
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER: turns every refusal into the one error shape."""
+    # Not above: DRF's views import this module by its dotted name while they are being imported themselves.
+    from rest_framework.views import set_rollback
+
     if isinstance(exception, Http404):
         exception = exceptions.NotFound("There is nothing at this address that your key may see.")
     elif isinstance(exception, PermissionDenied):
@@ -62,7 +75,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
             status.HTTP_400_BAD_REQUEST, "INVALID_REQUEST", _first_sentence(details), {"fields": details}
         )
     code, sentence = next(
-        (CODES[cls] for cls in type(exception).__mro__ if cls in CODES), ("ERROR", None)  # type: ignore[index]
+        (CODES[cls] for cls in type(exception).__mro__ if cls in CODES),
+        ("ERROR", None),  # type: ignore[index]
     )
     response = error(exception.status_code, code, sentence or str(exception.detail))
     if isinstance(exception, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
@@ -106,7 +120,7 @@ MAX_LIMIT = 100
 
 def limit_of(request: Request, default: int = 50) -> int:
     text = request.query_params.get("limit", str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= MAX_LIMIT:
         raise ApiError(400, "INVALID_LIMIT", f"limit is a whole number from 1 to {MAX_LIMIT}.")
     return int(text)
 
@@ -117,7 +131,10 @@ def encode_cursor(value: str) -> str:
 
 def decode_cursor(text: str) -> str:
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        value = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+        if not value or not value.isprintable():
+            raise ValueError(value)
+        return value
     except (binascii.Error, ValueError) as problem:
         raise ApiError(400, "INVALID_CURSOR", "cursor is not one that this list gave out.") from problem
 
