@@ -1,12 +1,15 @@
 """Every address, by floor."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from dashboard import health
 
 urlpatterns = [
     path("healthz", health.healthz),
     path("metrics", health.metrics),
+    path("", include("events.urls")),
+    path("v1/", include("messaging.api_urls")),
+    path("v1/", include("phone_numbers.api_urls")),
     path("admin/", admin.site.urls),
 ]
