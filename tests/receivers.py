@@ -112,6 +112,7 @@ class Receivers:
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         self._servers: list[asyncio.Server] = []
+        self.opened: list[Receiver] = []
         self._open: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="receivers", daemon=True)
         self._thread.start()
@@ -147,6 +148,7 @@ class Receivers:
             receiver.port = server.sockets[0].getsockname()[1]
 
         asyncio.run_coroutine_threadsafe(serve(), self._loop).result(timeout=10)
+        self.opened.append(receiver)
         return receiver
 
     async def _stop(self) -> None:
@@ -295,8 +297,11 @@ def _general_name(name: str) -> x509.GeneralName:
 @pytest.fixture
 def receivers() -> Iterator[Receivers]:
     """Opens as many receivers as a test wants: `receivers.open(Reply(status=503))`."""
+    from tests import contract
+
     with Receivers() as opened:
         yield opened
+        contract.check(request for receiver in opened.opened for request in receiver.requests)
 
 
 @pytest.fixture

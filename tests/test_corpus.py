@@ -19,14 +19,15 @@ import pytest
 from django.test import Client
 
 from accounts.models import Workspace
-from events import tasks
 from events.models import RawPayload
+from events.tasks import normalize
 from messaging.models import Message
 from phone_numbers import identities
 from phone_numbers.models import Number
 from phone_numbers.phones import contact_key
 from tests.factories import WebhookFactory, WorkspaceFactory
-from webhooks.models import Delivery, Webhook
+from tests.receivers import Receiver
+from webhooks.tasks import deliver
 
 CORPUS_DIR = Path(os.environ.get("CORPUS_DIR", Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"))
 APP_SECRET = "corpus-app-secret"
@@ -61,26 +62,21 @@ def _secrets(settings: Any) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("case", _cases())
-def test_a_payload_makes_exactly_its_events(case: Case, compare: ModuleType) -> None:
+def test_a_payload_makes_exactly_its_events(case: Case, compare: ModuleType, receiver: Receiver) -> None:
     workspace = WorkspaceFactory()
     body = (CORPUS_DIR / case["file"]).read_bytes()
     number = _prepare(case, workspace, body)
-    webhook = WebhookFactory(workspace=workspace, number=None, events=["*"])
+    WebhookFactory(workspace=workspace, number=None, events=["*"], url=receiver.url)
     received_at = datetime.now(UTC).isoformat()
 
     response = _post(case["provider"], number, body)
     assert response.status_code == 200, response.content
-    tasks.normalize()
+    normalize()
+    deliver()
 
-    events = _heard(webhook)
+    events = [request.json for request in receiver.requests]
     assert not RawPayload.objects.filter(status=RawPayload.Status.FAILED).exists()
     assert _complaints(compare, case, received_at, events) == []
-
-
-def _heard(webhook: Webhook) -> list[dict[str, Any]]:
-    """The bodies that a `"*"` webhook receives, in their order."""
-    deliveries = Delivery.objects.filter(webhook=webhook).select_related("event").order_by("event_id")
-    return [json.loads(delivery.event.body) for delivery in deliveries]
 
 
 def _complaints(compare: ModuleType, case: Case, received_at: str, events: list[dict[str, Any]]) -> list[str]:
