@@ -7,7 +7,6 @@ from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
-from phone_numbers.providers.meta import verification
 
 from events import inbox
 from phone_numbers.models import Number
@@ -22,6 +21,8 @@ logger = logging.getLogger(__name__)
 def meta(request: HttpRequest) -> HttpResponse:
     """GET: the hub.verify_token handshake. POST: payloads of any number of the Meta app."""
     if request.method == "GET":
+        from phone_numbers.providers.meta import verification
+
         challenge = verification.handshake(request.GET.dict())
         if challenge is None:
             return _refusal(
