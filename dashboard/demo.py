@@ -61,7 +61,12 @@ def listen(demo: Demo, url: str) -> Webhook:
     webhook = Webhook.objects.existing().filter(number=demo.number, name=WEBHOOK_NAME).order_by("pk").first()
     if webhook is None:
         webhook = Webhook.objects.create(
-            workspace=demo.workspace, number=demo.number, name=WEBHOOK_NAME, url=url
+            workspace=demo.workspace,
+            number=demo.number,
+            name=WEBHOOK_NAME,
+            url=url,
+            # One at a time, so that who watches sees sent, delivered and read arrive in that order.
+            max_in_flight=1,
         )
         Subscription.objects.create(webhook=webhook, event=EVERYTHING)
         WebhookSecret.objects.create(webhook=webhook, secret=new_secret())

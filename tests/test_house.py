@@ -1,4 +1,9 @@
-"""The suite's own ground holds."""
+"""The suite's own ground holds, and so does what the house is built with."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -59,3 +64,42 @@ def test_messages_and_payloads_can_be_made() -> None:
     assert MessageFactory(inbound=True).contact_key
     assert MetaNumberFactory().credentials["accessToken"]
     assert RawPayloadFactory(number=None).provider == "meta"
+
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+def _pins(file: str) -> dict[str, str]:
+    lines = (HOME / file).read_text().splitlines()
+    pinned = [line.split("#")[0].strip() for line in lines]
+    return dict(line.split("==") for line in pinned if line and not line.startswith("-r"))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~ ]", name)[0]).lower()
+
+
+def test_every_dependency_is_pinned_exactly() -> None:
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    assert {_normal(name) for name in project["dependencies"]} <= _pins("requirements.txt").keys()
+    pinned = _pins("requirements.txt") | _pins("requirements-dev.txt")
+    assert {_normal(name) for name in project["optional-dependencies"]["dev"]} <= pinned.keys()
+
+
+def test_the_pins_name_versions_and_nothing_else() -> None:
+    versions = [*_pins("requirements.txt").values(), *_pins("requirements-dev.txt").values()]
+    assert all(re.fullmatch(r"[0-9][0-9A-Za-z.]*", version) for version in versions)
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    from importlib.metadata import version
+
+    pins = _pins("requirements.txt")
+    checked = ["django", "django-q2", "djangorestframework", "aiohttp", "psycopg", "redis", "requests"]
+    assert {name: version(name) for name in checked} == {name: pins[name] for name in checked}
+
+
+def test_the_ci_script_is_valid_and_executable() -> None:
+    script = HOME / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0

@@ -1,0 +1,109 @@
+"""Production does not start without its secrets, and everything that can be set is documented."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOME = Path(__file__).resolve().parent.parent
+PRODUCTION = {
+    "DEBUG": "false",
+    "SECRET_KEY": "a long secret of production, made up for this test 0123456789",
+    "ENCRYPTION_KEYS": "another one",
+    "ALLOWED_HOSTS": "webhooks.example.com",
+}
+
+
+def _manage(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=HOME,
+        env={**inherited, "DATA_DIR": str(tmp_path / "data"), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ENCRYPTION_KEYS", "ALLOWED_HOSTS"])
+def test_a_missing_secret_stops_the_start_by_name(name: str, tmp_path: Path) -> None:
+    result = _manage(tmp_path, "check", **{key: value for key, value in PRODUCTION.items() if key != name})
+    assert result.returncode != 0
+    assert result.stderr.splitlines()[-1].startswith(
+        f"django.core.exceptions.ImproperlyConfigured: {name} is not set."
+    )
+
+
+def test_production_passes_djangos_own_deployment_check(tmp_path: Path) -> None:
+    result = _manage(tmp_path, "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_host_pattern_is_no_public_url(tmp_path: Path) -> None:
+    result = _manage(tmp_path, "check", **PRODUCTION | {"ALLOWED_HOSTS": "*"})
+    assert "PUBLIC_URL is not set" in result.stderr
+
+
+def test_production_has_no_demo_and_reaches_no_private_network(tmp_path: Path) -> None:
+    result = _manage(
+        tmp_path,
+        "shell",
+        "--no-imports",
+        "-c",
+        "from django.conf import settings; print(settings.DEMO, settings.WEBHOOK_ALLOWED_NETWORKS)",
+        **PRODUCTION,
+    )
+    assert result.stdout.strip() == "False []"
+
+
+def test_development_needs_nothing_and_keeps_its_secrets_to_itself(tmp_path: Path) -> None:
+    assert _manage(tmp_path, "check").returncode == 0
+    secrets = list((tmp_path / "data").glob("development-*"))
+    assert {secret.name for secret in secrets} == {"development-secret-key", "development-encryption-keys"}
+    assert {secret.stat().st_mode & 0o777 for secret in secrets} == {0o600}
+
+
+def test_a_development_secret_is_made_once(tmp_path: Path) -> None:
+    _manage(tmp_path, "check")
+    before = (tmp_path / "data" / "development-secret-key").read_text()
+    _manage(tmp_path, "check")
+    assert (tmp_path / "data" / "development-secret-key").read_text() == before
+
+
+def _names_read_by_settings() -> list[str]:
+    source = (HOME / "webhooks_project" / "settings.py").read_text()
+    return sorted(set(re.findall(r"(?:env\.\w+|_secret)\(\s*\"([A-Z_]+)\"", source)))
+
+
+def test_the_search_for_settings_finds_them() -> None:
+    assert {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "METRICS_TOKEN", "EMAIL_URL"} <= set(
+        _names_read_by_settings()
+    )
+
+
+@pytest.mark.parametrize("name", _names_read_by_settings())
+def test_every_setting_is_documented(name: str) -> None:
+    assert f"| `{name}` |" in (HOME / "docs" / "operations.md").read_text()
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \|", (HOME / "docs" / "operations.md").read_text(), flags=re.MULTILINE
+    )
+    assert sorted(rows) == _names_read_by_settings()
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    apps = ["accounts", "phone_numbers", "messaging", "events", "webhooks", "dashboard"]
+    readers = [
+        str(path.relative_to(HOME))
+        for app in apps
+        for path in (HOME / app).rglob("*.py")
+        if re.search(r"os\.environ|getenv", path.read_text())
+    ]
+    assert readers == []
