@@ -202,6 +202,13 @@ class ListedNumberSerializer(NumberSerializer):
 
     apiKeys = serializers.SerializerMethodField()
 
+    def to_representation(self, number: Number) -> dict[str, Any]:
+        answer: dict[str, Any] = super().to_representation(number)
+        # In lists the key is there at Meta's numbers alone, as the public client has it.
+        if answer["coexistence"] is None:
+            del answer["coexistence"]
+        return answer
+
     @extend_schema_field(KeyReferenceSerializer(many=True))
     def get_apiKeys(self, number: Number) -> Any:
         return KeyReferenceSerializer(self.context["keys"].get(number.pk, []), many=True).data

@@ -49,7 +49,6 @@ def test_a_simulator_number_is_connected_at_once(alice: Tenant, news: list[Numbe
     number.refresh_from_db()
     assert (number.workspace, number.name, number.phone) == (alice.workspace, "Shop", PHONE)
     assert number.state == Number.State.OPEN
-    assert number.probe_due_at is None
     assert [(change.kind, change.number) for change in news] == [("created", number), ("connected", number)]
 
 
