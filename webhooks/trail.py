@@ -33,15 +33,11 @@ class Refused(OSError):
     """The guard refused an address; the message is a sentence. An OSError, as connecting may raise nothing else."""
 
 
-class ConnectLimitReached(Exception):
-    """Connecting and the TLS handshake took longer than they may."""
-
-
 @dataclass(slots=True)
 class Trail:
     """One send. Limits are in seconds, moments (float) of the monotonic clock, None where it has not got so far."""
 
-    deadline: float
+    limit: float
     connect_limit: float
     url: URL = field(default_factory=URL)
     started: float = field(default_factory=time.monotonic)
@@ -50,8 +46,8 @@ class Trail:
     tls_started: float | None = None
     connected: float | None = None
     answer_began: float | None = None
-    # Running while connecting; its moment is set once the address is known.
-    connect_timeout: asyncio.Timeout | None = None
+    # Ends the send: at the deadline, or earlier while it is connecting.
+    timeout: asyncio.Timeout | None = None
     reused: bool = False
     refused: Refused | None = None
     peer: str = ""
@@ -59,8 +55,11 @@ class Trail:
     headers: Sequence[tuple[bytes, bytes]] = ()
     body: bytearray = field(default_factory=bytearray)
 
-    def start_connecting(self, connect_timeout: asyncio.Timeout) -> None:
-        self.connect_timeout = connect_timeout
+    @property
+    def deadline(self) -> float:
+        return self.started + self.limit
+
+    def start_connecting(self) -> None:
         self.connect_started = time.monotonic()
         self.resolved = self.tls_started = self.connected = None
 
@@ -69,17 +68,18 @@ class Trail:
         self.peer = address
         if self.resolved is None:
             self.resolved = time.monotonic()
-            if self.connect_timeout is not None:
-                self.connect_timeout.reschedule(self.resolved + self.connect_limit)
+            if self.timeout is not None:
+                self.timeout.reschedule(min(self.resolved + self.connect_limit, self.deadline))
 
     def start_tls(self) -> None:
         self.tls_started = time.monotonic()
 
     def finish_connecting(self, peer: str) -> None:
         self.connected = time.monotonic()
-        self.connect_timeout = None
         self.reused = self.resolved is None
         self.peer = peer
+        if self.timeout is not None and not self.reused:
+            self.timeout.reschedule(self.deadline)
 
     def answered(self) -> Outcome:
         """The outcome of a send whose answer was read."""
@@ -97,69 +97,65 @@ class Trail:
         return self._outcome(*self._explain(error))
 
     def _explain(self, error: Exception) -> tuple[ErrorClass, str]:
-        host = self.url.raw_host or ""
         refused = self.refused or getattr(error, "os_error", None)
         if isinstance(refused, Refused):
             return ErrorClass.BLOCKED, str(refused)
         match error:
             case TargetError():
                 return ErrorClass.BLOCKED, str(error)
-            case ConnectLimitReached() if self.tls_started is not None:
-                return (
-                    ErrorClass.TLS,
-                    f"The TLS handshake with {host} took longer than {self.connect_limit:g} s.",
-                )
-            case ConnectLimitReached():
-                return ErrorClass.CONNECT, f"No connection to {self._place} within {self.connect_limit:g} s."
-            case TimeoutError() if self._is_resolving:
-                return ErrorClass.DNS, f"The name {host} did not resolve within {self.deadline:g} s."
-            case TimeoutError() if self.status is not None:
-                return (
-                    ErrorClass.TIMEOUT,
-                    f"The receiver did not finish its answer within {self.deadline:g} s.",
-                )
             case TimeoutError():
-                return ErrorClass.TIMEOUT, f"The receiver did not answer within {self.deadline:g} s."
-            case aiohttp.ClientConnectorDNSError():
-                return ErrorClass.DNS, f"The name {host} does not resolve."
-            case aiohttp.ClientConnectorCertificateError():
-                reason = getattr(error.certificate_error, "verify_message", "") or "it cannot be verified"
-                return ErrorClass.TLS, f"The certificate of {host} is not valid: {_clause(reason)}."
-            case aiohttp.ClientConnectorSSLError():
-                reason = getattr(error.os_error, "reason", None) or "no agreement"
-                return (
-                    ErrorClass.TLS,
-                    f"The TLS handshake with {host} failed: {_clause(reason.replace('_', ' ').lower())}.",
-                )
-            case aiohttp.ClientConnectorError() if self.tls_started is not None:
-                return ErrorClass.TLS, f"{host} broke off the TLS handshake."
+                return self._explain_timeout()
             case aiohttp.ClientConnectorError():
-                return ErrorClass.CONNECT, self._explain_no_connection(error.os_error.errno)
-            case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError() | HttpProcessingError() if (
-                violation := _violation(error)
+                return self._explain_no_connection(error)
+            case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError() if violation := _violation(
+                error
             ):
                 return ErrorClass.PROTOCOL, f"The answer is not HTTP as we accept it: {violation}."
             case aiohttp.ClientPayloadError() | aiohttp.ClientConnectionError() | ConnectionError():
-                if self.status is None:
-                    return ErrorClass.CLOSED, "The receiver closed the connection without an answer."
-                return ErrorClass.CLOSED, "The receiver closed the connection in the middle of its answer."
-        logger.error("A send to %s failed, not by the receiver's fault.", host, exc_info=error)
+                when = "without an answer" if self.status is None else "in the middle of its answer"
+                return ErrorClass.CLOSED, f"The receiver closed the connection {when}."
+        logger.error("A send to %s failed, not by the receiver's fault.", self._host, exc_info=error)
         return ErrorClass.INTERNAL, f"The request could not be sent ({type(error).__name__})."
 
+    def _explain_timeout(self) -> tuple[ErrorClass, str]:
+        if self.connect_started is not None and self.connected is None:
+            if self.resolved is None:
+                return ErrorClass.DNS, f"The name {self._host} did not resolve within {self.limit:g} s."
+            span = f"within {self.connect_limit:g} s"
+            if self.tls_started is None:
+                return ErrorClass.CONNECT, f"No connection to {self._place} {span}."
+            return ErrorClass.TLS, f"{self._host} did not finish the TLS handshake {span}."
+        done = "answer" if self.status is None else "finish its answer"
+        return ErrorClass.TIMEOUT, f"The receiver did not {done} within {self.limit:g} s."
+
+    def _explain_no_connection(self, error: aiohttp.ClientConnectorError) -> tuple[ErrorClass, str]:
+        match error:
+            case aiohttp.ClientConnectorDNSError():
+                return ErrorClass.DNS, f"The name {self._host} does not resolve."
+            case aiohttp.ClientConnectorCertificateError():
+                reason = getattr(error.certificate_error, "verify_message", "") or "it cannot be verified"
+                return ErrorClass.TLS, f"The certificate of {self._host} is not valid: {_clause(reason)}."
+            case aiohttp.ClientConnectorSSLError():
+                reason = (getattr(error.os_error, "reason", None) or "no agreement").lower().replace("_", " ")
+                return ErrorClass.TLS, f"The TLS handshake with {self._host} failed: {reason}."
+            case _ if self.tls_started is not None:
+                return ErrorClass.TLS, f"{self._host} broke off the TLS handshake."
+        number = error.os_error.errno
+        if number == errno.ECONNREFUSED:
+            return ErrorClass.CONNECT, f"{self._place} refuses connections."
+        if number in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
+            return ErrorClass.CONNECT, f"There is no route to {self._place}."
+        reason = _clause(os.strerror(number)) if number else "every address failed"
+        return ErrorClass.CONNECT, f"No connection to {self._place}: {reason}."
+
     @property
-    def _is_resolving(self) -> bool:
-        return self.connect_started is not None and self.connected is None and self.resolved is None
+    def _host(self) -> str:
+        return self.url.raw_host or ""
 
     @property
     def _place(self) -> str:
-        return f"[{self.peer}]:{self.url.port}" if ":" in self.peer else f"{self.peer}:{self.url.port}"
-
-    def _explain_no_connection(self, number: int | None) -> str:
-        if number == errno.ECONNREFUSED:
-            return f"{self._place} refuses connections."
-        if number in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
-            return f"There is no route to {self._place}."
-        return f"No connection to {self._place}: {_clause(os.strerror(number) if number else 'every address failed')}."
+        address = f"[{self.peer}]" if ":" in self.peer else self.peer
+        return f"{address}:{self.url.port}"
 
     def _outcome(self, error_class: ErrorClass, error: str) -> Outcome:
         ended = time.monotonic()

@@ -32,7 +32,7 @@ from yarl import URL
 from webhooks.addresses import refusal
 from webhooks.outcome import Outcome
 from webhooks.targets import check_url
-from webhooks.trail import ConnectLimitReached, Refused, Trail, current_trail
+from webhooks.trail import Refused, Trail, current_trail
 
 # Seconds over DNS, connecting, TLS, headers and body together; and over connecting and TLS alone.
 DEADLINE = 15.0
@@ -99,7 +99,8 @@ class Transport:
         self._deadline = deadline
         self._connect_limit = connect_limit
         self._lock = threading.Lock()
-        self._finished: SimpleQueue[tuple[Any, Outcome]] = SimpleQueue()
+        self._finished: SimpleQueue[list[tuple[Any, Outcome]]] = SimpleQueue()
+        self._ready: deque[tuple[Any, Outcome]] = deque()
         self._submitted = 0
         self._collected = 0
         self._loop: _Loop | None = None
@@ -123,12 +124,12 @@ class Transport:
 
         Answers at once where nothing is in flight.
         """
-        finished: list[tuple[Any, Outcome]] = []
         with contextlib.suppress(Empty):
-            if self.in_flight and at_most > 0:
-                finished.append(self._finished.get(timeout=max(timeout, 0)))
-            while finished and len(finished) < at_most:
-                finished.append(self._finished.get_nowait())
+            if self.in_flight and not self._ready and at_most > 0:
+                self._ready.extend(self._finished.get(timeout=max(timeout, 0)))
+            while len(self._ready) < at_most:
+                self._ready.extend(self._finished.get_nowait())
+        finished = [self._ready.popleft() for _ in range(min(at_most, len(self._ready)))]
         self._collected += len(finished)
         return finished
 
@@ -144,6 +145,7 @@ class Transport:
                 self._loop.close()
             self._loop = None
             self._finished = SimpleQueue()
+            self._ready.clear()
             self._submitted = self._collected = 0
 
 
@@ -152,7 +154,7 @@ class _Loop:
 
     def __init__(
         self,
-        finished: SimpleQueue[tuple[Any, Outcome]],
+        finished: SimpleQueue[list[tuple[Any, Outcome]]],
         resolve: Resolve,
         tls: ssl.SSLContext,
         deadline: float,
@@ -163,7 +165,10 @@ class _Loop:
         self._tls = tls
         self._deadline = deadline
         self._connect_limit = connect_limit
+        # Both threads hand over in batches: a wake-up of the other one costs more than what it is told.
         self._waiting: deque[tuple[Request, Any]] = deque()
+        self._woken = False
+        self._ended: list[tuple[Any, Outcome]] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._loop = asyncio.new_event_loop()
@@ -172,7 +177,10 @@ class _Loop:
         asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
 
     def submit(self, request: Request, tag: Any) -> None:
-        self._loop.call_soon_threadsafe(self._enqueue, request, tag)
+        self._waiting.append((request, tag))
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake)
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(timeout=5)
@@ -216,8 +224,9 @@ class _Loop:
         await self._session.close()
         await self._fresh_session.close()
 
-    def _enqueue(self, request: Request, tag: Any) -> None:
-        self._waiting.append((request, tag))
+    def _wake(self) -> None:
+        # First, so that what is submitted from now on wakes again.
+        self._woken = False
         self._fill()
 
     def _fill(self) -> None:
@@ -228,16 +237,24 @@ class _Loop:
 
     def _end(self, send: asyncio.Task[None]) -> None:
         self._sends.discard(send)
-        self._fill()
+        if self._waiting:
+            self._fill()
 
     async def _carry_out(self, request: Request, tag: Any) -> None:
-        self._finished.put((tag, await self._send(request)))
+        outcome = await self._send(request)
+        if not self._ended:
+            self._loop.call_soon(self._hand_over)
+        self._ended.append((tag, outcome))
+
+    def _hand_over(self) -> None:
+        ended, self._ended = self._ended, []
+        self._finished.put(ended)
 
     async def _send(self, request: Request) -> Outcome:
         trail = Trail(self._deadline, self._connect_limit)
         current_trail.set(trail)
         try:
-            async with asyncio.timeout_at(trail.started + self._deadline):
+            async with asyncio.timeout_at(trail.deadline) as trail.timeout:
                 trail.url = URL(check_url(request.url), encoded=True)
                 try:
                     await self._exchange(self._session, request, trail)
@@ -288,12 +305,8 @@ class _GuardedConnector(aiohttp.TCPConnector):
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         trail = current_trail.get()
-        try:
-            async with asyncio.timeout(None) as limit:
-                trail.start_connecting(limit)
-                connection = await super().connect(req, traces, timeout)
-        except TimeoutError:
-            raise ConnectLimitReached from None
+        trail.start_connecting()
+        connection = await super().connect(req, traces, timeout)
         peer = connection.transport and connection.transport.get_extra_info("peername")
         trail.finish_connecting(str(peer[0]) if peer else trail.peer)
         if not trail.reused and peer:
