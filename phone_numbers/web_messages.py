@@ -1,0 +1,274 @@
+"""What is in a message of WhatsApp Web: its protobuf as JSON, which the gateways pass on as they got it.
+
+Baileys (Evolution, WAHA NOWEB) spells the fields in camelCase, whatsmeow (WAHA GOWS) a few of them with capitals:
+`contextInfo.stanzaId` and `stanzaID`, `key.id` and `key.ID`.
+Source: https://github.com/WhiskeySockets/Baileys/blob/master/WAProto/WAProto.proto, message `Message`.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from phone_numbers.jids import Jid, Party, identities, parse_jid
+from phone_numbers.payloads import identifier, record, records, text
+from phone_numbers.reports import IdentityReport, Media, Quote
+
+# Envelopes around the message proper; each holds it under `message`.
+WRAPPERS = (
+    "ephemeralMessage",
+    "viewOnceMessage",
+    "viewOnceMessageV2",
+    "viewOnceMessageV2Extension",
+    "documentWithCaptionMessage",
+    "groupMentionedMessage",
+    "associatedChildMessage",
+    "botInvokeMessage",
+    "lottieStickerMessage",
+    "deviceSentMessage",
+)
+MAX_WRAPPERS = 8
+
+# The field that is set says what the message is; None: a kind that the v3 schema has no name for.
+TYPES: dict[str, str | None] = {
+    "conversation": "text",
+    "extendedTextMessage": "text",
+    "imageMessage": "image",
+    "videoMessage": "video",
+    "ptvMessage": "video",
+    "audioMessage": "audio",
+    "documentMessage": "document",
+    "stickerMessage": "sticker",
+    "locationMessage": "location",
+    "liveLocationMessage": "location",
+    "contactMessage": "contacts",
+    "contactsArrayMessage": "contacts",
+    "reactionMessage": "reaction",
+    "buttonsResponseMessage": "text",
+    "templateButtonReplyMessage": "text",
+    "listResponseMessage": "text",
+    "interactiveResponseMessage": "text",
+    "buttonsMessage": None,
+    "listMessage": None,
+    "interactiveMessage": None,
+    "templateMessage": None,
+}
+MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
+
+IGNORED = {
+    "protocolMessage": "An edit, a deletion or a setting of the chat makes no event.",
+    "editedMessage": "An edit makes no event.",
+    "secretEncryptedMessage": "An edit makes no event.",
+    "pollCreationMessage": "A poll makes no event.",
+    "pollCreationMessageV2": "A poll makes no event.",
+    "pollCreationMessageV3": "A poll makes no event.",
+    "pollCreationMessageV4": "A poll makes no event.",
+    "pollCreationMessageV5": "A poll makes no event.",
+    "pollUpdateMessage": "A vote in a poll makes no event.",
+    "pollResultSnapshotMessage": "A vote in a poll makes no event.",
+    "encReactionMessage": "A reaction that only its group can read makes no event.",
+    "encCommentMessage": "A comment that only its group can read makes no event.",
+    "encEventResponseMessage": "An answer to an event invitation makes no event.",
+    "keepInChatMessage": "Keeping a message in the chat makes no event.",
+    "pinInChatMessage": "Pinning a message makes no event.",
+    "albumMessage": "An album is announced; its pictures arrive as messages of their own.",
+    "placeholderMessage": "The message is only readable on the phone.",
+    "call": "Calls make events on Meta only.",
+    "callLogMesssage": "Calls make events on Meta only.",
+    "scheduledCallCreationMessage": "Calls make events on Meta only.",
+    "scheduledCallEditMessage": "Calls make events on Meta only.",
+    "bcallMessage": "Calls make events on Meta only.",
+}
+# The addresses of one person in a message's key. `remoteJidAlt` and `participantAlt` since Baileys 7, `senderPn` and
+# `participantPn` before; `previousRemoteJid` where Evolution itself put the phone in the LID's place.
+DIRECT_KEYS = ("remoteJid", "remoteJidAlt", "senderPn", "senderLid", "previousRemoteJid")
+MEMBER_KEYS = ("participant", "participantAlt", "participantPn", "participantLid", "senderPn", "senderLid")
+PAIRS = (
+    ("remoteJid", "remoteJidAlt"),
+    ("previousRemoteJid", "remoteJid"),
+    ("participant", "participantAlt"),
+    ("participant", "participantPn"),
+    ("participantLid", "participantPn"),
+    ("participantLid", "participant"),
+    ("senderLid", "senderPn"),
+)
+
+EMPTY = "The message has no content: a notice of WhatsApp, or one that could not be decrypted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebContent:
+    """What a message says. `ignored` is the reason why it makes no event, or "".
+
+    `context` is the protobuf's ContextInfo, `reaction_key` the key of the message that a reaction is about.
+    """
+
+    type: str | None = None
+    content: str | None = None
+    media: Media | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    reaction_key: dict[str, Any] = field(default_factory=dict)
+    ignored: str = ""
+
+
+def read(message: Any) -> WebContent:
+    """Reads the protobuf `Message`; a kind that nobody here knows is a message without type and content."""
+    message = _unwrapped(record(message))
+    kind = _kind(message)
+    if not kind:
+        return WebContent(ignored=EMPTY)
+    if kind in IGNORED:
+        return WebContent(ignored=IGNORED[kind])
+    body = record(message[kind])
+    message_type = TYPES.get(kind)
+    content = text(message[kind]) if kind == "conversation" else _content(kind, body)
+    return WebContent(
+        type=message_type,
+        content=content,
+        media=_media(body) if message_type in MEDIA_TYPES else None,
+        context=record(body.get("contextInfo")),
+        reaction_key=record(body.get("key")) if message_type == "reaction" else {},
+    )
+
+
+def key_addresses(key: dict[str, Any], chat: Jid) -> list[Jid | None]:
+    """Returns every address that a key gives for who wrote an inbound message."""
+    return [parse_jid(key.get(name)) for name in (DIRECT_KEYS if chat.is_person else MEMBER_KEYS)]
+
+
+def key_identities(key: dict[str, Any], is_own: bool) -> list[IdentityReport]:
+    """Returns what a key teaches about the phones behind LIDs. In a key of ours `senderPn` is our own phone."""
+    pairs = [(key.get(one), key.get(other)) for one, other in PAIRS]
+    if not is_own and not key.get("participant"):
+        pairs.append((key.get("remoteJid"), key.get("senderPn")))
+    return identities(pairs)
+
+
+def quote(context: dict[str, Any], me: Party, sender: Party, in_direct_chat: bool) -> Quote | None:
+    """Reads ContextInfo: which message is quoted, and whether we wrote it.
+
+    In a chat of two, who is not the one is the other: only where no other chat is quoted from.
+    """
+    message_id = identifier(context.get("stanzaId") or context.get("stanzaID"))
+    if not message_id:
+        return None
+    from_other_chat = bool(context.get("remoteJid") or context.get("remoteJID"))
+    return Quote(
+        message_id=message_id,
+        ours=is_ours(context.get("participant"), me, sender, in_direct_chat and not from_other_chat),
+        content=read(context.get("quotedMessage")).content,
+    )
+
+
+def is_ours(author: Any, me: Party, sender: Party, in_direct_chat: bool) -> bool | None:
+    """Says whether the author of a quoted message is our number; None where the payload does not tell."""
+    jid = parse_jid(author)
+    if jid is None or not (jid.phone or jid.lid):
+        return None
+    if me.is_at(jid):
+        return True
+    if sender.is_at(jid):
+        return False
+    return True if in_direct_chat and sender.is_known_like(jid) else None
+
+
+def place(latitude: Any, longitude: Any, *words: Any) -> str | None:
+    """Returns a location as `51.5007,-0.1246`, its name and address in the lines below; None where nothing is known."""
+    coordinates = [
+        str(value) for value in (latitude, longitude) if isinstance(value, int | float | str) and value != ""
+    ]
+    lines = [text(",".join(coordinates))[:100]] if len(coordinates) == 2 else []
+    lines += dict.fromkeys(text(word) for word in words if text(word))
+    return "\n".join(lines) or None
+
+
+def card_names(cards: list[str]) -> str | None:
+    """Returns the full names in vCards, separated by commas."""
+    names = [match[1].strip() for card in cards if (match := re.search(r"^FN[^:\r\n]*:(.+)$", card, re.M))]
+    return ", ".join(names) or None
+
+
+def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
+    for _ in range(MAX_WRAPPERS):
+        inner = next(
+            (inner for name in WRAPPERS if (inner := record(record(message.get(name)).get("message")))), None
+        )
+        if inner is None:
+            return message
+        message = inner
+    return message
+
+
+def _kind(message: dict[str, Any]) -> str:
+    for name in (*TYPES, *IGNORED):
+        value = message.get(name)
+        if isinstance(value, dict) or (name == "conversation" and isinstance(value, str)):
+            return name
+    return next(
+        (
+            name
+            for name, value in message.items()
+            if isinstance(value, dict)
+            and name.endswith("Message")
+            and name not in WRAPPERS
+            and "senderkeydistribution" not in name.lower()
+        ),
+        "",
+    )
+
+
+def _content(kind: str, body: dict[str, Any]) -> str | None:
+    reader = _READERS.get(kind)
+    found = reader(body) if reader else text(body.get("caption")) or text(body.get("text"))
+    return found if found or kind == "reactionMessage" else None
+
+
+def _media(body: dict[str, Any]) -> Media:
+    return Media(
+        mime_type=text(body.get("mimetype")) or None,
+        caption=text(body.get("caption")) or None,
+        filename=text(body.get("fileName")) or text(body.get("title")) or None,
+    )
+
+
+def _location(body: dict[str, Any]) -> str | None:
+    return place(
+        body.get("degreesLatitude"),
+        body.get("degreesLongitude"),
+        body.get("name"),
+        body.get("address"),
+        body.get("comment") or body.get("caption"),
+    )
+
+
+def _contacts(body: dict[str, Any]) -> str:
+    names = [text(one.get("displayName")) for one in records(body.get("contacts")) or [body]]
+    return ", ".join(name for name in names if name)
+
+
+def _interactive(body: dict[str, Any]) -> str:
+    return text(record(body.get("body")).get("text")) or text(record(body.get("footer")).get("text"))
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], str | None]] = {
+    "extendedTextMessage": lambda body: text(body.get("text")),
+    "reactionMessage": lambda body: text(body.get("text")),
+    "locationMessage": _location,
+    "liveLocationMessage": _location,
+    "contactMessage": _contacts,
+    "contactsArrayMessage": _contacts,
+    "buttonsResponseMessage": lambda body: (
+        text(body.get("selectedDisplayText")) or text(body.get("selectedButtonId"))
+    ),
+    "templateButtonReplyMessage": lambda body: (
+        text(body.get("selectedDisplayText")) or text(body.get("selectedId"))
+    ),
+    "listResponseMessage": lambda body: (
+        text(body.get("title")) or text(record(body.get("singleSelectReply")).get("selectedRowId"))
+    ),
+    "interactiveResponseMessage": _interactive,
+    "interactiveMessage": _interactive,
+    "buttonsMessage": lambda body: text(body.get("contentText")),
+    "listMessage": lambda body: text(body.get("description")) or text(body.get("title")),
+    "templateMessage": lambda body: text(record(body.get("hydratedTemplate")).get("hydratedContentText")),
+}
