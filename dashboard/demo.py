@@ -16,6 +16,7 @@ from django.db import transaction
 
 from accounts.models import ApiKey, Membership, Workspace
 from phone_numbers.models import Number
+from phone_numbers.registering import register
 from webhooks.models import EVERYTHING, Subscription, Webhook, WebhookSecret
 from webhooks.signing import new_secret
 
@@ -100,16 +101,10 @@ def _number(workspace: Workspace) -> Number:
     number = numbers.filter(workspace=workspace).order_by("pk").first()
     if number is not None:
         return number
-    taken = set(Number.objects.active().filter(phone__in=PHONES).values_list("phone", flat=True))
+    # Numbers that were deleted keep their phone for a while.
+    taken = set(Number.objects.filter(phone__in=PHONES).values_list("phone", flat=True))
     phone = next(phone for phone in PHONES if phone not in taken)
-    return Number.objects.create(
-        workspace=workspace,
-        name="Demo number",
-        phone=phone,
-        provider="simulator",
-        provider_ref=phone,
-        state=Number.State.OPEN,
-    )
+    return register(workspace, "Demo number", phone, "simulator")
 
 
 def _api_key(workspace: Workspace) -> str:

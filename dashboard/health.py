@@ -27,6 +27,7 @@ from webhooks.models import Attempt, Delivery
 # A backlog is counted up to here: beyond it the exact figure tells nobody more, and costs.
 COUNTED_TO = 100_000
 
+
 class Unavailable(Exception):
     """Why this process cannot work, as a sentence."""
 
