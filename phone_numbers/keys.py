@@ -13,7 +13,7 @@ def regenerate(number: Number) -> tuple[ApiKey, str]:
     """
     with transaction.atomic():
         # Two at once: one after the other, so that a number's first two calls make one key.
-        Number.objects.select_for_update().filter(pk=number.pk).first()
+        Number.objects.select_for_update(no_key=True).filter(pk=number.pk).first()
         key = ApiKey.objects.active().filter(number_id=number.pk).order_by("pk").first() or ApiKey(
             workspace_id=number.workspace_id, number_id=number.pk, name=f"Key of {number.name}"[:200]
         )

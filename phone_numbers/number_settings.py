@@ -52,7 +52,7 @@ def update(
             400, "EMPTY_PATCH", "Send at least one of name, piiMode, piiRetentionDays and settings."
         )
     with transaction.atomic():
-        number.refresh_from_db(from_queryset=Number.objects.select_for_update(of=("self",)))
+        number.refresh_from_db(from_queryset=Number.objects.select_for_update(no_key=True))
         number.name = name or number.name
         number.pii_mode = pii_mode or number.pii_mode
         number.pii_retention_days = _days(number, pii_retention_days)

@@ -82,7 +82,7 @@ def remove(numbers: Sequence[Number]) -> None:
             .filter(pk__in=[number.pk for number in numbers])
             .select_related("workspace")
             .order_by("pk")
-            .select_for_update(of=("self",))
+            .select_for_update(no_key=True, of=("self",))
         )
         for number in active:
             number.deleted_at = now
@@ -112,7 +112,7 @@ def restore(number: Number) -> None:
     """
     now = timezone.now()
     with transaction.atomic():
-        number.refresh_from_db(from_queryset=Number.objects.select_for_update(of=("self",)))
+        number.refresh_from_db(from_queryset=Number.objects.select_for_update(no_key=True, of=("self",)))
         removed_at = number.deleted_at
         if removed_at is None:
             raise ApiError(
@@ -137,6 +137,8 @@ def purge(numbers: Sequence[Number]) -> None:
     """Erases numbers and everything under them: messages, events, webhooks and their logs, API keys."""
     ids = [number.pk for number in numbers]
     with transaction.atomic():
+        # In full, so that nobody adds rows under a number while what is under it is being deleted.
+        list(Number.objects.filter(pk__in=ids).order_by("pk").select_for_update())
         ApiKey.objects.filter(number_id__in=ids).delete()
         Number.objects.filter(pk__in=ids).delete()
 

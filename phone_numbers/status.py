@@ -37,7 +37,5 @@ def read_status(number: Number) -> Reading:
     )
     if is_connected != number.is_connected or number.is_suspect:
         with transaction.atomic():
-            # None where it was purged meanwhile.
-            locked = Number.objects.select_for_update().filter(pk=number.pk).first()
-            announce(observe(locked, report, now) if locked else [])
+            announce(observe(number, report, now))
     return Reading(state=Number.State.OPEN if is_connected else Number.State.CLOSE, is_stale=False, at=now)
