@@ -111,6 +111,8 @@ class Receivers:
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
+        # Handshakes that fail are what the tests are about.
+        self._loop.set_exception_handler(lambda loop, context: None)
         self._servers: list[asyncio.Server] = []
         self.opened: list[Receiver] = []
         self._open: set[asyncio.StreamWriter] = set()

@@ -8,6 +8,7 @@ redirects, cookies, proxies or decompression. No connection is opened to an addr
 import asyncio
 import atexit
 import contextlib
+import logging
 import os
 import socket
 import ssl
@@ -30,9 +31,11 @@ from django.conf import settings
 from yarl import URL
 
 from webhooks.addresses import refusal
-from webhooks.outcome import Outcome
+from webhooks.outcome import ErrorClass, Outcome
 from webhooks.targets import check_url
 from webhooks.trail import Refused, Trail, current_trail
+
+logger = logging.getLogger(__name__)
 
 # Seconds over DNS, connecting, TLS, headers and body together; and over connecting and TLS alone.
 DEADLINE = 15.0
@@ -241,7 +244,12 @@ class _Loop:
             self._fill()
 
     async def _carry_out(self, request: Request, tag: Any) -> None:
-        outcome = await self._send(request)
+        try:
+            outcome = await self._send(request)
+        except Exception:
+            # Without an outcome the send would be in flight for ever.
+            logger.exception("A send could not be concluded.")
+            outcome = Outcome(error_class=ErrorClass.INTERNAL, error="The request could not be sent.")
         if not self._ended:
             self._loop.call_soon(self._hand_over)
         self._ended.append((tag, outcome))

@@ -593,6 +593,13 @@ def test_a_hundred_hanging_receivers_do_not_delay_a_fast_one(
     assert min(beside) <= alone + 10
 
 
+def test_ipv6_receivers_are_reached(make_transport: MakeTransport, receivers: Receivers) -> None:
+    receiver = receivers.open(host="::1")
+    outcome = send(make_transport(), receiver.url)
+    assert outcome.succeeded
+    assert outcome.peer_address == "::1"
+
+
 # TLS.
 
 
