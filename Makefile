@@ -7,9 +7,10 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # Further arguments for pytest: make test PYTEST_ARGS="tests/webhooks -x"
 PYTEST_ARGS ?=
+TEMPLATES = $(shell find templates -name "*.html" 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run test install lint types format clean
+.PHONY: run test install lint style types floors migrations templates format clean
 
 install: $(INSTALLED)
 
@@ -24,21 +25,29 @@ run: install
 test: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 $(PYTEST_ARGS)
 
+lint: style types floors migrations templates
+
+style: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
 types: install
 	$(BIN)/mypy
 
-lint: install types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+floors: install
 	$(BIN)/lint-imports
-	$(BIN)/djlint --lint --quiet templates
-	find templates -name '*.html' | xargs -r $(BIN)/djade --check --target-version 5.2
+
+migrations: install
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+templates: install
+	$(if $(TEMPLATES),$(BIN)/djlint --lint --quiet $(TEMPLATES))
+	$(if $(TEMPLATES),$(BIN)/djade --check --target-version 5.2 $(TEMPLATES))
 
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	find templates -name '*.html' | xargs -r $(BIN)/djade --target-version 5.2
+	$(if $(TEMPLATES),$(BIN)/djade --target-version 5.2 $(TEMPLATES))
 
 # Keeps var/, where the data is.
 clean:
