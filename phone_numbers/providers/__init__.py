@@ -8,6 +8,8 @@ from phone_numbers.providers.base import Provider
 
 REGISTRY = {
     "meta": "phone_numbers.providers.meta.provider.Meta",
+    "evolution": "phone_numbers.providers.evolution.provider.Evolution",
+    "waha": "phone_numbers.providers.waha.provider.Waha",
     "simulator": "phone_numbers.providers.simulator.provider.Simulator",
 }
 
