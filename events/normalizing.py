@@ -77,6 +77,7 @@ def normalize_batch(limit: int = BATCH) -> int:
         )
         batch = [parsed for parsed in batch if parsed.payload.pk in held]
         _finish(_apply_each(batch))
+    lifecycle.notice(payload.number for payload in payloads if payload.number is not None)
     return len(payloads)
 
 
@@ -175,8 +176,9 @@ def _apply(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
     if changes:
         messages_changed.send(sender=RawPayload, changes=changes)
     record_calls(calls)
-    for arrival in connections:
-        lifecycle.announce(lifecycle.observe(arrival.number, arrival.report, arrival.at))
+    lifecycle.announce(
+        lifecycle.observe_all((arrival.number, arrival.report, arrival.at) for arrival in connections)
+    )
     waiting_ids = {arrival.raw_payload_id for arrival in unmatched}
     return [(parsed.payload, _result(parsed, parsed.payload.pk in waiting_ids)) for parsed in batch]
 

@@ -201,6 +201,17 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 
+SPECTACULAR_SETTINGS = {
+    "TITLE": "WhatsApp Webhooks",
+    "DESCRIPTION": "Send messages, own numbers, and hear what happens to them.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    # Only what customers may call; the pages and the providers' doors are not part of it.
+    "SCHEMA_PATH_PREFIX": "/v1",
+    # Two things have a status with values of their own.
+    "ENUM_NAME_OVERRIDES": {"MessageStatus": "messaging.models.Message.Status.values"},
+}
+
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 TIME_ZONE = "UTC"
@@ -261,6 +272,17 @@ META_ACCESS_TOKEN: str = env.str("META_ACCESS_TOKEN", default="")
 META_GRAPH_URL: str = env.str("META_GRAPH_URL", default="https://graph.facebook.com/v23.0").rstrip("/")
 INGEST_MAX_BYTES = 3 * 1024 * 1024
 
+# --- Health of numbers (phone_numbers/health.py, docs/number-health.md) -------------------------------------------
+
+# Failed probes, and the time between two of them, that confirm a disconnect which the provider or a check suspects.
+HEALTH_PROBES: int = max(1, env.int("HEALTH_PROBES", default=3))
+HEALTH_PROBE_INTERVAL = timedelta(seconds=env.float("HEALTH_PROBE_INTERVAL_SECONDS", default=5))
+# How often every connected number is checked, so that a silent disconnect is found; and every other one.
+HEALTH_CHECK_EVERY = timedelta(seconds=env.float("HEALTH_CHECK_EVERY_SECONDS", default=300))
+HEALTH_CHECK_CLOSED_EVERY = timedelta(seconds=env.float("HEALTH_CHECK_CLOSED_EVERY_SECONDS", default=900))
+# Without an answer of the provider and without a payload for this long, a number counts as disconnected.
+HEALTH_UNREACHABLE_AFTER = timedelta(seconds=env.float("HEALTH_UNREACHABLE_AFTER_SECONDS", default=600))
+
 # --- Delivery ---------------------------------------------------------------------------------------------------
 
 # How long a delivery belongs to the worker that sends it: if the worker dies, others wait this long.
@@ -277,6 +299,9 @@ WEBHOOK_REQUIRE_HTTPS: bool = env.bool("WEBHOOK_REQUIRE_HTTPS", default=False)
 KEEP_RAW_PAYLOADS = timedelta(days=env.int("KEEP_RAW_PAYLOADS_DAYS", default=7))
 KEEP_ATTEMPTS = timedelta(days=env.int("KEEP_ATTEMPTS_DAYS", default=30))
 KEEP_DELIVERIES = timedelta(days=env.int("KEEP_DELIVERIES_DAYS", default=90))
+KEEP_HEALTH_CHECKS = timedelta(days=env.int("KEEP_HEALTH_CHECKS_DAYS", default=7))
+# What a relay-only number keeps, encrypted, because nobody could be told yet: held deliveries, payloads that failed.
+KEEP_HELD = timedelta(days=env.int("KEEP_HELD_DAYS", default=3))
 
 LOGGING = {
     "version": 1,
