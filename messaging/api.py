@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -37,7 +36,11 @@ NUMBER_HEADER = OpenApiParameter(
     description="The number that a key of the whole workspace acts for.",
 )
 PAGE = [
-    OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 100, 50 if left out."),
+    OpenApiParameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
+        description="How many to answer with at most.",
+    ),
     OpenApiParameter("cursor", description="The nextCursor of the page before."),
 ]
 
@@ -63,6 +66,7 @@ class SendView(APIView):
             NUMBER_HEADER,
             OpenApiParameter(
                 "Idempotency-Key",
+                {"type": "string", "minLength": 1, "maxLength": 255},
                 location=OpenApiParameter.HEADER,
                 description="Up to 255 characters of your choice, the same when you repeat the same message.",
             ),
@@ -126,7 +130,7 @@ class MessagesView(APIView):
         responses=MessagePageSerializer,
     )
     def get(self, request: Request) -> Response:
-        filters = MessageFilters(data=request.query_params)
+        filters = MessageFilters(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         messages = visible_messages(request).filter(**filters.to_lookups())
         return page(request, messages, MessageSerializer().to_representation)
@@ -185,7 +189,7 @@ class HistoryView(APIView):
         responses=HistorySerializer,
     )
     def get(self, request: Request) -> Response:
-        filters = HistoryFilters(data=request.query_params)
+        filters = HistoryFilters(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         number = acting_number(request)
         messages = visible_messages(request).filter(number=number, **filters.to_lookups()).order_by("-pk")

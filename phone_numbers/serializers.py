@@ -201,13 +201,13 @@ class ListedNumberSerializer(NumberSerializer):
     """A number as lists show it, with the keys that are limited to it, given as `keys` by number in the context."""
 
     apiKeys = serializers.SerializerMethodField()
+    # In lists the key is there at Meta's numbers alone: so the public client has it.
+    coexistence = CoexistenceSerializer(required=False)  # type: ignore[assignment]
 
     def to_representation(self, number: Number) -> dict[str, Any]:
         answer: dict[str, Any] = super().to_representation(number)
-        # In lists the key is there at Meta's numbers alone, as the public client has it.
-        if answer["coexistence"] is None:
-            del answer["coexistence"]
-        return answer
+        coexistence = self.get_coexistence(number)
+        return answer | ({"coexistence": coexistence} if coexistence else {})
 
     @extend_schema_field(KeyReferenceSerializer(many=True))
     def get_apiKeys(self, number: Number) -> Any:
