@@ -7,6 +7,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_spawn
 
-        from accounts import wake
+        from accounts import openapi, wake  # noqa: F401
 
         post_spawn.connect(wake.stop_gracefully)

@@ -146,7 +146,7 @@ class AcceptedSerializer(serializers.Serializer[Message]):
 class MessageFilters(serializers.Serializer[dict[str, Any]]):
     """The query of GET /v1/messages."""
 
-    status = serializers.ChoiceField(choices=Message.Status.values, required=False)
+    status = serializers.ChoiceField(choices=Message.Status.choices, required=False)
     correlationId = TextField(required=False, max_length=200)
     destinationNumber = TextField(required=False, max_length=40, help_text="The contact: a phone number.")
     direction = serializers.ChoiceField(
@@ -185,7 +185,7 @@ class MessageSerializer(serializers.Serializer[Message]):
         source="external_id", allow_null=True, help_text="WhatsApp's id: the messageId of the webhooks."
     )
     correlationId = serializers.CharField(source="correlation_id")
-    status = serializers.ChoiceField(choices=Message.Status.values)
+    status = serializers.ChoiceField(choices=Message.Status.choices)
     direction = serializers.SerializerMethodField()
     numberId = serializers.CharField(source="number_id")
     sourceNumber = serializers.SerializerMethodField()
@@ -308,7 +308,7 @@ class HistoryMessageSerializer(serializers.Serializer[Message]):
     direction = serializers.ChoiceField(choices=["INBOUND", "OUTBOUND"])
     providerKind = serializers.CharField(source="number.provider")
     externalMessageId = serializers.CharField(source="external_id", allow_null=True)
-    status = serializers.ChoiceField(choices=Message.Status.values)
+    status = serializers.ChoiceField(choices=Message.Status.choices)
     messageType = serializers.CharField(
         source="type", help_text="text, image, …; unknown for any other kind."
     )

@@ -103,3 +103,9 @@ def test_the_ci_script_is_valid_and_executable() -> None:
     script = HOME / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+
+
+def test_the_api_schema_has_no_warning(tmp_path: Path) -> None:
+    from django.core.management import call_command
+
+    call_command("spectacular", "--fail-on-warn", "--validate", file=str(tmp_path / "openapi.yaml"))
