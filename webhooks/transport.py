@@ -14,10 +14,10 @@ import socket
 import ssl
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -96,11 +96,16 @@ class Transport:
         tls: ssl.SSLContext | None = None,
         deadline: float = DEADLINE,
         connect_limit: float = CONNECT_LIMIT,
+        max_open_sockets: int = MAX_OPEN_SOCKETS,
     ) -> None:
-        self._resolve = resolve
-        self._tls = tls
-        self._deadline = deadline
-        self._connect_limit = connect_limit
+        self._new_loop = partial(
+            _Loop,
+            resolve=resolve,
+            tls=tls,
+            deadline=deadline,
+            connect_limit=connect_limit,
+            max_open_sockets=max_open_sockets,
+        )
         self._lock = threading.Lock()
         self._finished: SimpleQueue[list[tuple[Any, Outcome]]] = SimpleQueue()
         self._ready: deque[tuple[Any, Outcome]] = deque()
@@ -112,13 +117,7 @@ class Transport:
         """Send soon; the outcome comes out of `collect` with this tag. Never blocks."""
         with self._lock:
             if self._loop is None:
-                self._loop = _Loop(
-                    self._finished,
-                    self._resolve,
-                    self._tls or tls_context(),
-                    self._deadline,
-                    self._connect_limit,
-                )
+                self._loop = self._new_loop(self._finished)
             self._submitted += 1
             self._loop.submit(request, tag)
 
@@ -158,22 +157,25 @@ class _Loop:
     def __init__(
         self,
         finished: SimpleQueue[list[tuple[Any, Outcome]]],
+        *,
         resolve: Resolve,
-        tls: ssl.SSLContext,
+        tls: ssl.SSLContext | None,
         deadline: float,
         connect_limit: float,
+        max_open_sockets: int,
     ) -> None:
         self._finished = finished
         self._resolve = resolve
-        self._tls = tls
+        self._tls = tls or tls_context()
         self._deadline = deadline
         self._connect_limit = connect_limit
+        self._max_open_sockets = max_open_sockets
         # Both threads hand over in batches: a wake-up of the other one costs more than what it is told.
         self._waiting: deque[tuple[Request, Any]] = deque()
         self._woken = False
         self._ended: list[tuple[Any, Outcome]] = []
         self._sends: set[asyncio.Task[None]] = set()
-        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._sockets: set[socket.socket] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="webhooks-transport", daemon=True)
         self._thread.start()
@@ -198,6 +200,7 @@ class _Loop:
 
     def _new_session(self, *, force_close: bool) -> aiohttp.ClientSession:
         connector = _GuardedConnector(
+            lambda: len(self._sockets) > self._max_open_sockets,
             resolver=_JudgingResolver(self._resolve),
             socket_factory=self._new_socket,
             ssl=self._tls,
@@ -288,7 +291,7 @@ class _Loop:
                 if not chunk:
                     break
                 trail.body += chunk
-            if not response.content.at_eof() or len(self._sockets) > MAX_OPEN_SOCKETS:
+            if not response.content.at_eof():
                 response.close()
 
     def _new_socket(self, info: AddrInfoType) -> socket.socket:
@@ -301,13 +304,17 @@ class _Loop:
         except Refused as refused:
             trail.refused = refused
             raise
-        made = socket.socket(family, kind, protocol)
-        self._sockets.add(made)
-        return made
+        return _CountedSocket(family, kind, protocol, self._sockets)
 
 
 class _GuardedConnector(aiohttp.TCPConnector):
-    """Notes how far a send has got in connecting, limits the time for it, and judges the peer that it came to."""
+    """Notes how far a send has got in connecting, judges the peer that it came to, and keeps no connection once there
+    are too many.
+    """
+
+    def __init__(self, is_crowded: Callable[[], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self._is_crowded = is_crowded
 
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
@@ -315,6 +322,8 @@ class _GuardedConnector(aiohttp.TCPConnector):
         trail = current_trail.get()
         trail.start_connecting()
         connection = await super().connect(req, traces, timeout)
+        if self._is_crowded() and connection.protocol is not None:
+            connection.protocol.force_close()
         peer = connection.transport and connection.transport.get_extra_info("peername")
         trail.finish_connecting(str(peer[0]) if peer else trail.peer)
         if not trail.reused and peer:
@@ -325,6 +334,19 @@ class _GuardedConnector(aiohttp.TCPConnector):
                 connection.close()
                 raise
         return connection
+
+
+class _CountedSocket(socket.socket):
+    """Is in the set `opened` until it is closed. A weak set would count closed ones until they are collected."""
+
+    def __init__(self, family: int, kind: int, protocol: int, opened: set[socket.socket]) -> None:
+        super().__init__(family, kind, protocol)
+        self._opened = opened
+        opened.add(self)
+
+    def close(self) -> None:
+        self._opened.discard(self)
+        super().close()
 
 
 class _JudgingResolver(AbstractResolver):

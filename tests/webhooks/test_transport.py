@@ -337,6 +337,22 @@ def test_a_connection_closed_between_two_sends_is_not_used(
     assert [request.connection for request in receiver.requests] == [1, 2]
 
 
+def test_with_many_sockets_open_connections_are_not_kept(
+    make_transport: MakeTransport, receiver: Receiver
+) -> None:
+    receiver.reply = Reply(delay=0.05)
+    by = make_transport(max_open_sockets=5, connect_limit=5, deadline=5)
+    for tag in range(40):
+        by.submit(Request(receiver.url, HEADERS, b"{}"), tag)
+        if tag == 19:
+            receiver.wait_for(20)
+            time.sleep(0.2)
+    while by.in_flight:
+        by.collect(10, 100)
+    assert len(receiver.requests) == 40
+    assert receiver.connections > 20
+
+
 # Receivers that do something wrong. Each has its own class and sentence.
 
 
