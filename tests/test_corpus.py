@@ -33,6 +33,10 @@ CORPUS_DIR = Path(os.environ.get("CORPUS_DIR", Path(__file__).resolve().parent.p
 APP_SECRET = "corpus-app-secret"
 HMAC_KEY = "corpus-hmac-key"
 
+# Some cases were written before the contract made a reaction an event of its own ("message.received of type reaction"),
+# and do not list it. There the contract wins: such a reaction is no complaint.
+REACTION_IGNORED = "reaction ignored"
+
 Case = dict[str, Any]
 
 
@@ -91,7 +95,10 @@ def _complaints(compare: ModuleType, case: Case, received_at: str, events: list[
         elif not expected.get("optional"):
             complaints.append(f"{expected['event']}: {best[2] if best else 'missing'}")
     allowed = [*case.get("allow", []), "calls"]
-    return complaints + [f"unexpected {event}" for event in left if event["event"] not in allowed]
+    left = [event for event in left if event["event"] not in allowed]
+    if REACTION_IGNORED in case.get("why", "") and "contract:" not in case["why"]:
+        left = [event for event in left if event.get("data", {}).get("type") != "reaction"]
+    return complaints + [f"unexpected {event}" for event in left]
 
 
 def _prepare(case: Case, workspace: Workspace, body: bytes) -> Number:
@@ -116,6 +123,8 @@ def _number(provider: str, workspace: Workspace, known: dict[str, Any], body: by
         provider=provider,
         provider_ref=known.get("phoneNumberId") or _phone_number_id(body) or known.get("session") or "any",
         state=Number.State.OPEN if state == "connected before" else Number.State.CLOSE,
+        # What the platform knows, it knew before the payload was made.
+        state_changed_at=datetime(2010, 1, 1, tzinfo=UTC),
     )
     number.credentials = {"hmacKey": HMAC_KEY} if provider == "waha" else {}
     number.save()
