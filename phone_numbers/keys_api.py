@@ -17,6 +17,7 @@ from accounts.models import ApiKey
 from phone_numbers.api_scope import number_or_404, require_workspace_key, visible_numbers
 from phone_numbers.keys import regenerate
 from phone_numbers.models import Number
+from phone_numbers.serializers import instance_name
 
 
 class RegenerateKeySerializer(serializers.Serializer[Any]):
@@ -148,7 +149,7 @@ def _of_number(key: ApiKey, number: Number) -> dict[str, Any]:
         "whatsappInstanceId": number.pk,
         "whatsappInstance": {
             "id": number.pk,
-            "instanceName": number.provider_ref,
+            "instanceName": instance_name(number),
             "displayName": number.name,
             "number": number.phone,
             "state": number.state,

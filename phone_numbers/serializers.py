@@ -128,12 +128,21 @@ class HealthSerializer(serializers.Serializer[Number]):
 
 class MetaSerializer(serializers.Serializer[Number]):
     phoneNumberId = serializers.CharField(source="provider_ref")
-    wabaId = serializers.CharField(source="account_ref")
+    wabaId = serializers.SerializerMethodField()
+
+    def get_wabaId(self, number: Number) -> str | None:
+        return number.account_ref or None
 
 
 class CoexistenceSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
     evidence = serializers.CharField(allow_null=True)
+
+
+def instance_name(number: Number) -> str:
+    """Returns what the number is called at its provider: Meta's phoneNumberId, the gateway's instance or session."""
+    known = number.credentials
+    return str(known.get("instance") or known.get("session") or number.provider_ref)
 
 
 class NumberSerializer(serializers.Serializer[Number]):
@@ -145,8 +154,8 @@ class NumberSerializer(serializers.Serializer[Number]):
     displayName = serializers.CharField(source="name")
     profileName = serializers.SerializerMethodField()
     provider = serializers.CharField()
-    instanceName = serializers.CharField(
-        source="provider_ref", help_text="The phoneNumberId, instance or session at the provider."
+    instanceName = serializers.SerializerMethodField(
+        help_text="The phoneNumberId, instance or session at the provider."
     )
     state = serializers.ChoiceField(choices=Number.State.values)
     isFullyConnected = serializers.BooleanField(source="is_connected")
@@ -166,6 +175,9 @@ class NumberSerializer(serializers.Serializer[Number]):
     restorableUntil = MomentField(source="restorable_until", allow_null=True)
     extraChargeUnpaidSince = NullField(help_text="Always null: nothing is charged.")
     extraChargeDisconnectAt = NullField(help_text="Always null: nothing is charged.")
+
+    def get_instanceName(self, number: Number) -> str:
+        return instance_name(number)
 
     def get_profileName(self, number: Number) -> str | None:
         return number.profile_name or None

@@ -161,6 +161,9 @@ def test_a_number_is_created(alice: Tenant) -> None:
     }
 
 
+WAHA = {"baseUrl": "https://waha.example", "session": "till", "apiKey": "very secret"}
+
+
 def test_a_number_of_meta_says_where_meta_is_to_post(alice: Tenant, settings: Settings) -> None:
     body = NEW | {
         "provider": "meta",
@@ -168,9 +171,22 @@ def test_a_number_of_meta_says_where_meta_is_to_post(alice: Tenant, settings: Se
     }
     response = post(alice.api, "/v1/numbers", body)
     instance = response.json()["instance"]
-    assert (instance["provider"], instance["state"]) == ("meta", "CONNECTING")
+    assert (instance["provider"], instance["instanceName"]) == ("meta", "106540352242922")
+    assert instance["meta"] == {"phoneNumberId": "106540352242922", "wabaId": None}
     assert instance["ingestUrl"] == f"{settings.PUBLIC_URL}/ingest/meta"
-    assert "secret" not in response.content.decode()
+    assert '"secret"' not in response.content.decode()
+
+
+def test_a_number_at_a_gateway_has_an_address_of_its_own(alice: Tenant, settings: Settings) -> None:
+    response = post(alice.api, "/v1/numbers", NEW | {"provider": "waha", "providerConfig": WAHA})
+    instance, number = response.json()["instance"], Number.objects.get(provider="waha")
+    assert (instance["provider"], instance["state"], instance["instanceName"]) == (
+        "waha",
+        "CONNECTING",
+        "till",
+    )
+    assert instance["ingestUrl"] == f"{settings.PUBLIC_URL}/ingest/waha/{number.ingest_token}"
+    assert "very secret" not in response.content.decode()
 
 
 def test_a_phone_is_active_once(alice: Tenant, bob: Tenant) -> None:

@@ -21,6 +21,7 @@ from tests.conftest import Tenant
 from tests.factories import ApiKeyFactory, MessageFactory, NumberFactory
 
 PHONE = "+447700900199"
+WAHA = {"baseUrl": "https://waha.example", "session": "till", "apiKey": "secret"}
 META = {"phoneNumberId": "106540352242922", "accessToken": "secret", "wabaId": "102290129340398"}
 
 
@@ -53,7 +54,7 @@ def test_a_simulator_number_is_connected_at_once(alice: Tenant, news: list[Numbe
 
 
 def test_a_number_elsewhere_is_connecting_until_it_is_probed(alice: Tenant, news: list[NumberChange]) -> None:
-    number = register(alice.workspace, "Shop", PHONE, "meta", META)
+    number = register(alice.workspace, "Shop", PHONE, "waha", WAHA)
     number.refresh_from_db()
     assert number.state == Number.State.CONNECTING
     assert number.probe_due_at is not None
