@@ -67,7 +67,8 @@ class Message(models.Model):
     quoted_external_id = models.CharField(max_length=300, null=True, blank=True)
     blanked_at = models.DateTimeField(null=True, blank=True)
 
-    error = models.TextField(blank=True, default="")
+    # Personal too: providers repeat the recipient's phone in it.
+    error = SealableTextField(blank=True, default="")
     error_code = models.CharField(max_length=100, blank=True, default="")
 
     created_at = models.DateTimeField(default=timezone.now)
@@ -125,7 +126,7 @@ class IdempotencyKey(models.Model):
 
     number = models.ForeignKey(Number, models.CASCADE, related_name="idempotency_keys")
     key = models.CharField(max_length=255)
-    # SHA-256 of the request's body in canonical form.
+    # Keyed hash of the request's body in canonical form.
     fingerprint = models.CharField(max_length=64)
     # The 202 of the accepted call as JSON text; "" while it runs.
     response = models.TextField(blank=True, default="")
