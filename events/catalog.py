@@ -43,23 +43,37 @@ class EventType:
 
 
 EVENT_TYPES = [
-    EventType("message.sent", "outbound", "WhatsApp took your message; the WhatsApp messageId first appears here."),
+    EventType(
+        "message.sent", "outbound", "WhatsApp took your message; the WhatsApp messageId first appears here."
+    ),
     EventType("message.delivered", "outbound", "The message reached the recipient's device."),
     EventType("message.read", "outbound", "The recipient read it; only when they have read receipts on."),
     EventType("message.failed", "outbound", "The message was not sent or not delivered, and will not be."),
     EventType("message.received", "inbound", "Somebody wrote to the number, or reacted to a message."),
-    EventType("message.reply", "inbound", "Somebody answered one of the number's messages by quoting it or by a button."),
+    EventType(
+        "message.reply",
+        "inbound",
+        "Somebody quoted one of the number's messages, or answered it by a button.",
+    ),
     EventType("message.group", "inbound", "Somebody wrote in a group that the number is in."),
-    EventType("message.newsletter", "inbound", "A channel that the number follows posted.", Capability.NEWSLETTERS),
+    EventType(
+        "message.newsletter", "inbound", "A channel that the number follows posted.", Capability.NEWSLETTERS
+    ),
     EventType("number.created", "number", "A number was added to the workspace."),
     EventType("number.connected", "number", "The number can send and receive."),
-    EventType("number.disconnected", "number", "A health check confirmed that the number lost its connection."),
+    EventType(
+        "number.disconnected", "number", "A health check confirmed that the number lost its connection."
+    ),
     EventType("number.removed", "number", "The number was removed from the workspace."),
     EventType("call.ringing", "call", "A call rings, at you or at the customer.", Capability.CALLS),
     EventType("call.connected", "call", "The call was picked up.", Capability.CALLS),
-    EventType("call.ended", "call", "The call is over; with its duration when it was answered.", Capability.CALLS),
+    EventType(
+        "call.ended", "call", "The call is over; with its duration when it was answered.", Capability.CALLS
+    ),
     EventType("call.missed", "call", "A customer called and nobody picked up.", Capability.CALLS),
-    EventType("call.permission_updated", "call", "A customer allowed or forbade you to call them.", Capability.CALLS),
+    EventType(
+        "call.permission_updated", "call", "A customer allowed or forbade you to call them.", Capability.CALLS
+    ),
     EventType("calls", "call", "Meta's raw envelope of every change about calls.", Capability.CALLS),
 ]
 
@@ -102,11 +116,27 @@ _MESSAGE: dict[str, Schema] = {
     "to": _PHONE,
     "type": {
         "type": "string",
-        "enum": ["text", "image", "audio", "video", "document", "location", "contacts", "sticker", "reaction"],
+        "enum": [
+            "text",
+            "image",
+            "audio",
+            "video",
+            "document",
+            "location",
+            "contacts",
+            "sticker",
+            "reaction",
+        ],
         "description": "Absent for any other kind.",
     },
-    "content": {**_TEXT, "description": "Text, caption, emoji, button title; may be empty with retention off."},
-    "correlationId": {**_TEXT, "description": "The 202's value, on status events and on what answers the message."},
+    "content": {
+        **_TEXT,
+        "description": "Text, caption, emoji, button title; may be empty with retention off.",
+    },
+    "correlationId": {
+        **_TEXT,
+        "description": "The 202's value, on status events and on what answers the message.",
+    },
     "mediaLink": _TEXT,
     "mediaType": _TEXT,
     "mediaCaption": _TEXT,
@@ -120,7 +150,10 @@ _QUOTE: dict[str, Schema] = {
 }
 _PARTICIPANT: dict[str, Schema] = {
     "participantName": {**_TEXT_OR_NULL, "description": "The contact's display name."},
-    "participantId": {**_TEXT, "description": "The provider's opaque id of the contact, where from is empty."},
+    "participantId": {
+        **_TEXT,
+        "description": "The provider's opaque id of the contact, where from is empty.",
+    },
 }
 _FAILURE: dict[str, Schema] = {
     "error": {**_TEXT, "description": "A sentence; always there."},
@@ -162,7 +195,8 @@ def _object(properties: dict[str, Schema], required: list[str]) -> Schema:
 def _schema(name: str) -> Schema:
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name}
     if name == "calls":
-        data = _object({"object": {"const": "whatsapp_business_account"}, "entry": {"type": "array"}}, ["object", "entry"])
+        envelope = {"object": {"const": "whatsapp_business_account"}, "entry": {"type": "array"}}
+        data = _object(envelope, list(envelope))
     elif name.startswith("call."):
         required = [key for key in _CALL if key != "duration"]
         return {**head, **_object({**_CALL, "event": {"const": name}}, required)}

@@ -12,7 +12,7 @@ from webhooks.outcome import Outcome
 # Without one success for this long, while deliveries fail, a webhook is disabled.
 DISABLED_AFTER = timedelta(days=5)
 GONE = 410
-# So many failures in a row open the breaker: nothing is sent for a while, then one delivery tries whether it works again.
+# So many failures in a row open the breaker: nothing is sent for a while, then one delivery tries again.
 BREAKER_OPENS_AFTER = 10
 BREAKER_DELAYS = [timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300)]
 # What a Retry-After may ask of the whole webhook at most.

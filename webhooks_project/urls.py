@@ -11,5 +11,7 @@ urlpatterns = [
     path("", include("events.urls")),
     path("v1/", include("messaging.api_urls")),
     path("v1/", include("phone_numbers.api_urls")),
+    path("v1/", include("events.api_urls")),
+    path("v1/", include("webhooks.api_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,172 @@
+"""How webhooks are read from requests and written into answers."""
+
+import json
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.api_fields import FlagField, MomentField, TextField, iso
+from webhooks.models import Attempt, Delivery, Webhook
+
+# How the log's two words cover an attempt's four: what is not (yet) known to have arrived has not succeeded.
+SUCCESS, FAILED = "SUCCESS", "FAILED"
+
+
+class WebhookInputSerializer(serializers.Serializer[dict[str, Any]]):
+    """`{name, url, events, whatsappNumberId, active}`; a PATCH changes only what it names."""
+
+    name = TextField(max_length=200, required=False, allow_blank=True, default="")
+    url = TextField(max_length=2000, help_text="http(s), at most 2000 characters.")
+    events = serializers.ListField(
+        child=TextField(max_length=100),
+        max_length=100,
+        help_text='Names of events; ["*"] is every event, [] none.',
+    )
+    whatsappNumberId = TextField(
+        required=False, allow_null=True, max_length=40, help_text="null: every number of the workspace."
+    )
+    active = FlagField(required=False, default=True)
+
+
+class WebhookSerializer(serializers.Serializer[Webhook]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    url = serializers.CharField()
+    events = serializers.ListField(child=serializers.CharField())
+    whatsappNumberId = serializers.CharField(source="number_id", allow_null=True)
+    active = serializers.BooleanField()
+    disabledReason = serializers.CharField(
+        source="disabled_reason", help_text="paused, gone or failing; empty while active."
+    )
+    disabledAt = MomentField(source="disabled_at", allow_null=True)
+    failingSince = MomentField(source="failing_since", allow_null=True)
+    consecutiveFailures = serializers.IntegerField(source="consecutive_failures")
+    lastAttemptAt = MomentField(source="last_attempt_at", allow_null=True)
+    lastSuccessAt = MomentField(source="last_success_at", allow_null=True)
+    createdAt = MomentField(source="created_at")
+    updatedAt = MomentField(source="updated_at")
+
+
+class ConfiguredSerializer(WebhookSerializer):
+    """A webhook after a change. `secret` is there on creation only."""
+
+    droppedEvents = serializers.ListField(
+        child=serializers.CharField(), help_text="Asked for, but the number's provider cannot emit them."
+    )
+    secret = serializers.CharField(required=False)
+
+
+class SecretSerializer(serializers.Serializer[Any]):
+    secret = serializers.CharField(help_text="Signs from now on.")
+    previous = serializers.CharField(allow_null=True, help_text="Signs as well until previousExpiresAt.")
+    previousExpiresAt = MomentField(allow_null=True)
+
+
+class TestInputSerializer(serializers.Serializer[Any]):
+    event = TextField(
+        required=False, max_length=100, help_text="An event's name; default: the first subscribed to."
+    )
+
+
+class RecoverInputSerializer(serializers.Serializer[Any]):
+    since = MomentField(help_text="Events recorded from this moment on.")
+
+
+class RecoveredSerializer(serializers.Serializer[Any]):
+    recovered = serializers.IntegerField(help_text="How many deliveries are due again.")
+
+
+class LogFilters(serializers.Serializer[Any]):
+    event = TextField(required=False, max_length=100)
+    status = serializers.ChoiceField(choices=[SUCCESS, FAILED], required=False)
+
+
+class DeliveryFilters(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(
+        choices=[choice.upper() for choice in Delivery.Status.values], required=False
+    )
+
+
+class LogEntrySerializer(serializers.Serializer[Attempt]):
+    """One attempt."""
+
+    id = serializers.CharField()
+    deliveryId = serializers.CharField()
+    event = serializers.CharField()
+    eventId = serializers.CharField()
+    status = serializers.ChoiceField(choices=[SUCCESS, FAILED])
+    outcome = serializers.ChoiceField(
+        choices=Attempt.Status.choices, help_text="In full: sending and unknown too."
+    )
+    statusCode = serializers.IntegerField(allow_null=True)
+    payload = serializers.JSONField(help_text="The body that was POSTed.")
+    response = serializers.CharField(help_text="The first 16 KiB of the answer's body.")
+    error = serializers.CharField(allow_null=True, help_text="What went wrong, as a sentence.")
+    errorClass = serializers.CharField(allow_null=True)
+    durationMs = serializers.IntegerField(allow_null=True)
+    attempt = serializers.IntegerField(help_text="1, 2, 3 … within the delivery.")
+    trigger = serializers.CharField()
+    createdAt = MomentField()
+
+
+class LogPageSerializer(serializers.Serializer[Any]):
+    data = LogEntrySerializer(many=True)
+    nextCursor = serializers.CharField(allow_null=True)
+
+
+class DeliverySerializer(serializers.Serializer[Delivery]):
+    id = serializers.CharField()
+    eventId = serializers.CharField()
+    event = serializers.CharField()
+    webhookId = serializers.CharField()
+    trigger = serializers.CharField()
+    status = serializers.ChoiceField(choices=[choice.upper() for choice in Delivery.Status.values])
+    reason = serializers.CharField(allow_null=True)
+    attempts = serializers.IntegerField()
+    nextAttemptAt = MomentField(allow_null=True)
+    createdAt = MomentField()
+    finishedAt = MomentField(allow_null=True)
+
+
+class DeliveryPageSerializer(serializers.Serializer[Any]):
+    data = DeliverySerializer(many=True)
+    nextCursor = serializers.CharField(allow_null=True)
+
+
+def log_entry(attempt: Attempt) -> dict[str, Any]:
+    """An attempt as `/logs` answers it; its delivery and event are loaded."""
+    event = attempt.delivery.event
+    return {
+        "id": attempt.pk,
+        "deliveryId": attempt.delivery_id,
+        "event": attempt.event_type,
+        "eventId": event.pk,
+        "status": SUCCESS if attempt.status == Attempt.Status.SUCCEEDED else FAILED,
+        "outcome": attempt.status,
+        "statusCode": attempt.status_code,
+        "payload": json.loads(event.body),
+        "response": attempt.response_body,
+        "error": attempt.error or None,
+        "errorClass": attempt.error_class or None,
+        "durationMs": attempt.duration_ms,
+        "attempt": attempt.number,
+        "trigger": attempt.trigger,
+        "createdAt": iso(attempt.started_at),
+    }
+
+
+def delivery_answer(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as the API answers it; its event is loaded."""
+    return {
+        "id": delivery.pk,
+        "eventId": delivery.event_id,
+        "event": delivery.event.type,
+        "webhookId": delivery.webhook_id,
+        "trigger": delivery.trigger,
+        "status": delivery.status.upper(),
+        "reason": delivery.reason or None,
+        "attempts": delivery.attempts_made,
+        "nextAttemptAt": iso(delivery.due_at) if delivery.due_at else None,
+        "createdAt": iso(delivery.created_at),
+        "finishedAt": iso(delivery.finished_at) if delivery.finished_at else None,
+    }
