@@ -76,13 +76,14 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         )
     code, sentence = next(
         (CODES[cls] for cls in type(exception).__mro__ if cls in CODES),
-        ("ERROR", None),  # type: ignore[index]
+        ("ERROR", None),
     )
     response = error(exception.status_code, code, sentence or str(exception.detail))
     if isinstance(exception, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         response["WWW-Authenticate"] = "Bearer"
-    if isinstance(exception, exceptions.Throttled) and exception.wait is not None:
-        response["Retry-After"] = str(max(1, round(exception.wait)))
+    wait = getattr(exception, "wait", None)
+    if wait is not None:
+        response["Retry-After"] = str(max(1, round(wait)))
     return response
 
 

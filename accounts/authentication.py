@@ -1,10 +1,11 @@
 """The `x-api-key: wak_…` header, or the same key as `Authorization: Bearer wak_…`."""
 
-from accounts.models import ApiKey
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
+
+from accounts.models import ApiKey
 
 
 class ApiKeyUser:

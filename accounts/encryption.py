@@ -12,11 +12,15 @@ from typing import Any
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.db import models
+from django.db.models.expressions import Combinable
+from typing_extensions import TypeVar
 
 
 @cache
 def _ring(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys])
+    return MultiFernet(
+        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys]
+    )
 
 
 def _keys() -> MultiFernet:
@@ -48,6 +52,11 @@ class EncryptedTextField(models.TextField[str, str]):
         return decrypt(value) if value else value
 
 
+# What may be set and what is read; both optional where the column is nullable, as django-stubs has it for TextField.
+_ST = TypeVar("_ST", contravariant=True, default="str | Combinable")
+_GT = TypeVar("_GT", covariant=True, default=str)
+
+
 class Sealed(str):
     """Text that is encrypted wherever it is stored: personal data of a number that keeps none (RELAY_ONLY)."""
 
@@ -55,7 +64,7 @@ class Sealed(str):
 _MARK = "sealed:"
 
 
-class SealableTextField(models.TextField[str, str]):
+class SealableTextField(models.TextField[_ST, _GT]):
     """Text that is stored as it is, or encrypted where it is `Sealed`; it reads back as what it was."""
 
     def get_prep_value(self, value: Any) -> Any:

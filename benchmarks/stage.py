@@ -79,7 +79,12 @@ class Stage:
 
     def text(self, key: str) -> bytes:
         """A Meta webhook with one inbound text, whose content is `key`."""
-        message = {"from": "447700900123", "id": f"wamid.{key}", "timestamp": str(int(time.time())), "type": "text"}
+        message = {
+            "from": "447700900123",
+            "id": f"wamid.{key}",
+            "timestamp": str(int(time.time())),
+            "type": "text",
+        }
         value = {
             "messaging_product": "whatsapp",
             "metadata": {"display_phone_number": "12025550143", "phone_number_id": self.phone_number_id},
@@ -110,7 +115,7 @@ WebhookSecret.objects.create(webhook=webhook, secret="whsec_MfKQ9r8GKYqrTwjUPD8I
 
 @contextlib.contextmanager
 def stage(**settings: str) -> Iterator[Stage]:
-    """Starts everything on an empty database (DATABASE_URL, which must name a database to be emptied; default SQLite)."""
+    """Starts everything on an empty database: SQLite, or the one that DATABASE_URL names, which is emptied."""
     folder = Path(tempfile.mkdtemp(prefix="webhooks-benchmark-"))
     receiver = Receiver()
     port = free_port()
@@ -127,7 +132,12 @@ def stage(**settings: str) -> Iterator[Stage]:
         with (folder / f"{name}.log").open("wb") as log:
             running.processes.append(
                 subprocess.Popen(
-                    command, cwd=HOME, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                    command,
+                    cwd=HOME,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
                 )
             )
 

@@ -34,7 +34,9 @@ def main() -> int:
                 time.sleep(pause)
             key = f"load-{index}"
             body = running.text(key)
-            response = session.post(f"{running.url}/ingest/meta", data=body, headers=running.signed(body), timeout=30)
+            response = session.post(
+                f"{running.url}/ingest/meta", data=body, headers=running.signed(body), timeout=30
+            )
             refused += response.status_code != 200
             answered[key] = time.time()
         took = time.perf_counter() - started
@@ -50,7 +52,9 @@ def main() -> int:
     print(f"arrived {len(late)}, missing {total - len(late)} {QUIET_WITHIN_SECONDS} s after the end,"
           f" twice {len(running.receiver.arrivals) - len(arrived)}")  # fmt: skip
     if late:
-        shares = {name: percentile(late, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+        shares = {
+            name: percentile(late, share) for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+        }
         print("ms from 200 to receiver: " + " ".join(f"{name} {ms:.0f}" for name, ms in shares.items())
               + f" max {max(late):.0f}")  # fmt: skip
     for name, text in logs.items():

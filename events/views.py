@@ -12,6 +12,7 @@ from events import inbox
 from phone_numbers.models import Number
 from phone_numbers.providers import get_provider
 from phone_numbers.providers.base import IngestRequest
+from phone_numbers.providers.meta.verification import handshake
 
 logger = logging.getLogger(__name__)
 
@@ -21,9 +22,7 @@ logger = logging.getLogger(__name__)
 def meta(request: HttpRequest) -> HttpResponse:
     """GET: the hub.verify_token handshake. POST: payloads of any number of the Meta app."""
     if request.method == "GET":
-        from phone_numbers.providers.meta import verification
-
-        challenge = verification.handshake(request.GET.dict())
+        challenge = handshake(request.GET.dict())
         if challenge is None:
             return _refusal(
                 403, "VERIFY_TOKEN_WRONG", "hub.verify_token is not this server's META_VERIFY_TOKEN."

@@ -12,6 +12,9 @@ from accounts.ids import IdField
 from accounts.models import Workspace
 from phone_numbers.models import Number
 
+# A personal text that may be unknown (None), which is not the same as empty.
+NullableText = SealableTextField[str | None, str | None]
+
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def outbound(self) -> Self:
@@ -50,25 +53,24 @@ class Message(models.Model):
     # The other end. Personal: the phone, the opaque id, the names; the key finds the contact without them.
     contact_phone = SealableTextField(blank=True, default="")
     contact_opaque_id = SealableTextField(blank=True, default="")
-    contact_name = SealableTextField(null=True, blank=True)
+    contact_name = NullableText(null=True, blank=True)
     contact_key = models.CharField(max_length=32, blank=True, default="")
     group_id = models.CharField(max_length=200, blank=True, default="")
-    group_name = SealableTextField(null=True, blank=True)
+    group_name = NullableText(null=True, blank=True)
     newsletter_id = models.CharField(max_length=200, blank=True, default="")
-    newsletter_name = SealableTextField(null=True, blank=True)
+    newsletter_name = NullableText(null=True, blank=True)
 
     type = models.CharField(max_length=20, null=True, blank=True)
     # Personal too.
-    content = SealableTextField(null=True, blank=True)
-    media_link = SealableTextField(null=True, blank=True)
+    content = NullableText(null=True, blank=True)
+    media_link = NullableText(null=True, blank=True)
     media_type = models.CharField(max_length=200, null=True, blank=True)
-    media_caption = SealableTextField(null=True, blank=True)
-    media_filename = SealableTextField(null=True, blank=True)
+    media_caption = NullableText(null=True, blank=True)
+    media_filename = NullableText(null=True, blank=True)
     quoted_external_id = models.CharField(max_length=300, null=True, blank=True)
     blanked_at = models.DateTimeField(null=True, blank=True)
 
-    # Personal too: providers repeat the recipient's phone in it.
-    error = SealableTextField(blank=True, default="")
+    error = models.TextField(blank=True, default="")
     error_code = models.CharField(max_length=100, blank=True, default="")
 
     created_at = models.DateTimeField(default=timezone.now)

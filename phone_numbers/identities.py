@@ -1,4 +1,4 @@
-"""Opaque ids of contacts (LID, BSUID) and the phones behind them: learned from payloads that carry both, never guessed."""
+"""Opaque ids of contacts (LID, BSUID) and the phones behind them: learned where both were said, never guessed."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,14 @@ from phone_numbers.models import Identity, Number
 
 
 def learn(pairs: Iterable[tuple[Number, str, str]]) -> None:
-    """Remembers (number, opaque id, E.164 phone); the newest phone of an id wins."""
+    """Remembers (number, opaque id, E.164 phone); the newest phone of an id wins.
+
+    A number that keeps nothing learns nothing: it knows the phones that its payloads say, each time anew.
+    """
     rows = {
         (number.pk, key): Identity(number=number, opaque_id=key, phone=phone)
         for number, opaque_id, phone in pairs
-        if opaque_id and phone
+        if opaque_id and phone and not number.keeps_nothing
         for key in [keyed_hash(opaque_id)]
     }
     if not rows:

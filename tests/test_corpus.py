@@ -29,7 +29,9 @@ from tests.factories import WebhookFactory, WorkspaceFactory
 from tests.receivers import Receiver
 from webhooks.tasks import deliver
 
-CORPUS_DIR = Path(os.environ.get("CORPUS_DIR", Path(__file__).resolve().parent.parent.parent / "shared" / "corpus"))
+CORPUS_DIR = Path(
+    os.environ.get("CORPUS_DIR", Path(__file__).resolve().parent.parent.parent / "shared" / "corpus")
+)
 APP_SECRET = "corpus-app-secret"
 HMAC_KEY = "corpus-hmac-key"
 

@@ -7,6 +7,7 @@ from before the lock, and the cap would break. On SQLite the transaction is IMME
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -134,7 +135,7 @@ def _take(webhooks: dict[str, tuple[Webhook, int]], limit: int, now: datetime) -
     """The ids of the oldest due rows: an equal share of `limit` for each webhook, within its room."""
     share = max(1, -(-limit // len(webhooks)))
     parts: list[str] = []
-    parameters: list[object] = []
+    parameters: list[Any] = []
     due = connection.ops.adapt_datetimefield_value(now)
     for pk, (_, room) in webhooks.items():
         parts.append(

@@ -91,8 +91,8 @@ def update_webhook(
             )
         if active is not None and active != webhook.active:
             set_active([webhook], active)
-    webhook._prefetched_objects_cache = {}
-    return Configured(webhook, None, dropped)
+    fresh = Webhook.objects.select_related("number").get(pk=webhook.pk)
+    return Configured(fresh, None, dropped)
 
 
 def delete_webhooks(webhooks: Iterable[Webhook]) -> None:

@@ -1,6 +1,7 @@
 """Fan-out: an event becomes one delivery for each webhook that listens, in the transaction that records the event."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db.models import Q
 from django.utils import timezone
@@ -61,7 +62,7 @@ def _hears(webhook: Webhook, event: Event) -> bool:
     )
 
 
-def _delivery(event: Event, webhook: Webhook, now: object) -> Delivery:
+def _delivery(event: Event, webhook: Webhook, now: datetime) -> Delivery:
     if webhook.active:
         return Delivery(event=event, webhook=webhook, due_at=now)
     return Delivery(

@@ -110,7 +110,7 @@ class LogEntrySerializer(serializers.Serializer[Attempt]):
 
 
 class LogPageSerializer(serializers.Serializer[Any]):
-    data = LogEntrySerializer(many=True)
+    data = LogEntrySerializer(many=True)  # type: ignore[assignment]
     nextCursor = serializers.CharField(allow_null=True)
 
 
@@ -129,7 +129,7 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
 
 
 class DeliveryPageSerializer(serializers.Serializer[Any]):
-    data = DeliverySerializer(many=True)
+    data = DeliverySerializer(many=True)  # type: ignore[assignment]
     nextCursor = serializers.CharField(allow_null=True)
 
 

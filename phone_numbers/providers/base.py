@@ -1,4 +1,7 @@
-"""The few questions that every provider answers. A new provider is one folder, one line in the registry, one page of docs."""
+"""The few questions that every provider answers.
+
+A new provider is one folder, one line in the registry, one page of docs.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -28,7 +28,14 @@ def post(number: Number, *bodies: str) -> list[RawPayload]:
 
 def status(message_id: str, name: str, reference: str = "") -> str:
     return json.dumps(
-        {"type": "status", "messageId": message_id, "reference": reference, "status": name, "to": ADA, "groupId": ""}
+        {
+            "type": "status",
+            "messageId": message_id,
+            "reference": reference,
+            "status": name,
+            "to": ADA,
+            "groupId": "",
+        }
     )
 
 
@@ -44,7 +51,7 @@ def test_a_payload_becomes_an_event_and_says_so(alice: Tenant) -> None:
 
 def test_a_poisoned_payload_never_holds_up_the_others(alice: Tenant) -> None:
     poison = '{"type": "status"}'
-    first, poisoned, last = post(alice.number, inbound(ADA, "one"), poison, inbound(ADA, "two"))
+    _, poisoned, _ = post(alice.number, inbound(ADA, "one"), poison, inbound(ADA, "two"))
     tasks.normalize()
     poisoned.refresh_from_db()
     assert poisoned.status == RawPayload.Status.FAILED
@@ -53,9 +60,9 @@ def test_a_poisoned_payload_never_holds_up_the_others(alice: Tenant) -> None:
 
 
 def test_a_payload_that_cannot_be_applied_fails_alone(alice: Tenant) -> None:
-    too_long = inbound(ADA, "three", group_id="x" * 5000)
-    # SQLite does not enforce lengths; a NUL character is refused by both through the null byte in an id.
-    post(alice.number, inbound(ADA, "one"), too_long.replace("xxxx", "\\u0000", 1), inbound(ADA, "two"))
+    # PostgreSQL stores no NUL character; SQLite does, and there the batch as a whole is sound.
+    unstorable = inbound(ADA, "three", group_id="group").replace("group", "\\u0000", 1)
+    post(alice.number, inbound(ADA, "one"), unstorable, inbound(ADA, "two"))
     tasks.normalize()
     contents = {event.payload["data"]["content"] for event in Event.objects.all()}
     assert {"one", "two"} <= contents
@@ -112,7 +119,7 @@ def test_a_status_of_a_foreign_message_is_ignored_after_a_minute(alice: Tenant) 
 
 
 def test_a_payload_whose_drain_died_is_taken_again(alice: Tenant) -> None:
-    (payload,) = post(alice.number, inbound(ADA, "Hello"))
+    post(alice.number, inbound(ADA, "Hello"))
     RawPayload.objects.update(lease="a dead drain", due_at=timezone.now() + LEASE)
     assert normalize_batch() == 0
     with time_machine.travel(timezone.now() + LEASE + timedelta(seconds=1), tick=True):
@@ -129,7 +136,7 @@ def test_a_payload_that_kills_every_drain_is_given_up(alice: Tenant) -> None:
 
 
 def test_running_twice_makes_no_second_event(alice: Tenant) -> None:
-    (payload,) = post(alice.number, inbound(ADA, "Hello"))
+    post(alice.number, inbound(ADA, "Hello"))
     tasks.normalize()
     RawPayload.objects.update(status="pending", due_at=timezone.now())
     tasks.normalize()

@@ -33,7 +33,13 @@ def text_from(number: Number, message_id: str, text: str = "Hello") -> dict[str,
         "metadata": {"display_phone_number": number.phone, "phone_number_id": number.provider_ref},
         "contacts": [{"profile": {"name": "Ada"}, "wa_id": "447700900123"}],
         "messages": [
-            {"from": "447700900123", "id": message_id, "timestamp": "1771929000", "type": "text", "text": {"body": text}}
+            {
+                "from": "447700900123",
+                "id": message_id,
+                "timestamp": "1771929000",
+                "type": "text",
+                "text": {"body": text},
+            }
         ],
     }
     return {"id": "102290129340398", "changes": [{"field": "messages", "value": value}]}
@@ -49,7 +55,10 @@ def proof(body: bytes, secret: str = APP_SECRET) -> dict[str, str]:
 
 def post(body: bytes, headers: dict[str, str] | None = None, content_type: str = "application/json") -> Any:
     return Client().post(
-        "/ingest/meta", data=body, content_type=content_type, headers=proof(body) if headers is None else headers
+        "/ingest/meta",
+        data=body,
+        content_type=content_type,
+        headers=proof(body) if headers is None else headers,
     )
 
 
@@ -69,12 +78,18 @@ class TestMeta:
         body = envelope(text_from(number, "wamid.1"))
         assert post(body).status_code == 200
         payload = RawPayload.objects.get()
-        assert (payload.number, payload.body.encode(), payload.status) == (number, body, RawPayload.Status.PENDING)
+        assert (payload.number, payload.body.encode(), payload.status) == (
+            number,
+            body,
+            RawPayload.Status.PENDING,
+        )
 
     @pytest.mark.parametrize(
         "headers", [{}, {"x-hub-signature-256": "sha256=00"}, {"x-hub-signature-256": "nonsense"}]
     )
-    def test_a_bad_signature_is_refused_and_leaves_not_one_row(self, alice: Tenant, headers: dict[str, str]) -> None:
+    def test_a_bad_signature_is_refused_and_leaves_not_one_row(
+        self, alice: Tenant, headers: dict[str, str]
+    ) -> None:
         body = envelope(text_from(MetaNumberFactory(workspace=alice.workspace), "wamid.1"))
         assert post(body, headers).status_code == 403
         assert post(body, proof(body, "another secret")).status_code == 403
@@ -85,7 +100,9 @@ class TestMeta:
         body = envelope()
         assert post(body, proof(body, "")).status_code == 403
 
-    @pytest.mark.parametrize("body", [b"junk", b"", b"[]", b'"text"', b"\xff\xfe", b'{"a": NaN', b"[" * 100_000])
+    @pytest.mark.parametrize(
+        "body", [b"junk", b"", b"[]", b'"text"', b"\xff\xfe", b'{"a": NaN', b"[" * 100_000]
+    )
     def test_what_is_no_json_object_is_a_400(self, body: bytes) -> None:
         response = post(body)
         assert (response.status_code, response.json()["code"]) == (400, "INVALID_JSON")
@@ -110,10 +127,16 @@ class TestMeta:
         assert post(envelope(text_from(stranger, "wamid.1"))).status_code == 200
         normalize()
         payload = RawPayload.objects.get()
-        assert (payload.status, payload.number, payload.provider_ref) == (RawPayload.Status.UNROUTABLE, None, "999")
+        assert (payload.status, payload.number, payload.provider_ref) == (
+            RawPayload.Status.UNROUTABLE,
+            None,
+            "999",
+        )
         assert not Event.objects.exists()
 
-    def test_numbers_of_two_workspaces_in_one_post_each_hear_only_their_own(self, alice: Tenant, bob: Tenant) -> None:
+    def test_numbers_of_two_workspaces_in_one_post_each_hear_only_their_own(
+        self, alice: Tenant, bob: Tenant
+    ) -> None:
         hers, his = MetaNumberFactory(workspace=alice.workspace), MetaNumberFactory(workspace=bob.workspace)
         for tenant in (alice, bob):
             WebhookFactory(workspace=tenant.workspace, number=None)
@@ -139,7 +162,9 @@ def test_the_same_post_twenty_times_by_eight_threads_is_one_event_and_one_delive
     body = envelope(text_from(number, "wamid.same"))
 
     def send(_: int) -> int:
-        return requests.post(f"{live_server.url}/ingest/meta", data=body, headers=proof(body), timeout=30).status_code
+        return requests.post(
+            f"{live_server.url}/ingest/meta", data=body, headers=proof(body), timeout=30
+        ).status_code
 
     def work(_: int) -> None:
         from django.db import connection
@@ -164,8 +189,15 @@ class TestGateways:
         assert not RawPayload.objects.exists()
 
     def test_a_token_opens_only_its_own_providers_door(self, alice: Tenant) -> None:
-        number = NumberFactory(workspace=alice.workspace, provider="evolution", provider_ref="http://gateway#shop")
-        assert Client().post(f"/ingest/waha/{number.ingest_token}", data="{}", content_type="application/json").status_code == 403
+        number = NumberFactory(
+            workspace=alice.workspace, provider="evolution", provider_ref="http://gateway#shop"
+        )
+        assert (
+            Client()
+            .post(f"/ingest/waha/{number.ingest_token}", data="{}", content_type="application/json")
+            .status_code
+            == 403
+        )
 
     def test_the_simulator_has_no_door(self, alice: Tenant) -> None:
         address = f"/ingest/simulator/{alice.number.ingest_token}"
@@ -175,7 +207,10 @@ class TestGateways:
         from django.utils import timezone
 
         number = NumberFactory(
-            workspace=alice.workspace, provider="evolution", provider_ref="http://gateway#shop", deleted_at=timezone.now()
+            workspace=alice.workspace,
+            provider="evolution",
+            provider_ref="http://gateway#shop",
+            deleted_at=timezone.now(),
         )
         response = Client().post(
             f"/ingest/evolution/{number.ingest_token}", data="{}", content_type="application/json"

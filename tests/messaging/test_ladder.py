@@ -4,7 +4,12 @@ from hypothesis import strategies as st
 from messaging.ladder import RUNGS, climb
 from phone_numbers.reports import MessageStatus
 
-SENT, DELIVERED, READ, FAILED = MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED
+SENT, DELIVERED, READ, FAILED = (
+    MessageStatus.SENT,
+    MessageStatus.DELIVERED,
+    MessageStatus.READ,
+    MessageStatus.FAILED,
+)
 
 
 def walk(reports: list[MessageStatus]) -> list[MessageStatus]:

@@ -19,7 +19,12 @@ ADA = "+447700900123"
 
 
 def inbound(number: Number, message_id: str | None = "wamid.in", **more: Any) -> Arrival[InboundMessage]:
-    values: dict[str, Any] = {"sender": Contact(phone=ADA, name="Ada"), "type": "text", "content": "Yes", "at": AT}
+    values: dict[str, Any] = {
+        "sender": Contact(phone=ADA, name="Ada"),
+        "type": "text",
+        "content": "Yes",
+        "at": AT,
+    }
     return Arrival(number, InboundMessage(message_id=message_id, **(values | more)), AT)
 
 
@@ -35,7 +40,9 @@ def test_a_message_is_received_once_however_often_it_arrives(alice: Tenant) -> N
 
 
 def test_a_quote_of_our_message_is_a_reply_with_our_text(alice: Tenant) -> None:
-    sent = MessageFactory(number=alice.number, external_id="wamid.out", content="Today?", correlation_id="order-1")
+    sent = MessageFactory(
+        number=alice.number, external_id="wamid.out", content="Today?", correlation_id="order-1"
+    )
     change = only(receive([inbound(alice.number, quote=Quote(message_id="wamid.out"))]))
     assert (change.kind, change.answered, change.quoted_content) == ("reply", sent, "Today?")
     assert change.correlation_id == "order-1"
@@ -85,7 +92,9 @@ def test_after_a_day_a_message_belongs_to_nothing(alice: Tenant) -> None:
     assert only(receive([inbound(alice.number)])).correlation_id == ""
 
 
-def test_a_send_to_another_contact_or_of_another_number_does_not_correlate(alice: Tenant, bob: Tenant) -> None:
+def test_a_send_to_another_contact_or_of_another_number_does_not_correlate(
+    alice: Tenant, bob: Tenant
+) -> None:
     from phone_numbers.phones import contact_key
 
     MessageFactory(number=alice.number, created_at=AT, contact_key=contact_key("+12025550199"))
@@ -100,7 +109,10 @@ def test_brazils_ninth_digit_does_not_hide_the_conversation(alice: Tenant) -> No
         number=alice.number, created_at=AT, correlation_id="order-1", contact_key=contact_key("+551190000123")
     )
     MessageFactory(
-        number=alice.number, created_at=AT, correlation_id="order-2", contact_key=contact_key("+5511990000123")
+        number=alice.number,
+        created_at=AT,
+        correlation_id="order-2",
+        contact_key=contact_key("+5511990000123"),
     )
     sender = Contact(phone="+551190000123")
     assert only(receive([inbound(alice.number, sender=sender)])).correlation_id == "order-2"
@@ -115,9 +127,13 @@ def test_relay_only_empties_what_is_quoted_from_the_store(alice: Tenant) -> None
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_a_batch_costs_the_same_queries_whatever_its_size(alice: Tenant, count: int, django_assert_num_queries: Any) -> None:
+def test_a_batch_costs_the_same_queries_whatever_its_size(
+    alice: Tenant, count: int, django_assert_num_queries: Any
+) -> None:
     MessageFactory(number=alice.number, external_id="wamid.out", created_at=AT)
     arrivals = [inbound(alice.number, f"plain-{index}") for index in range(count)]
-    arrivals += [inbound(alice.number, f"reply-{index}", quote=Quote(message_id="wamid.out")) for index in range(count)]
+    arrivals += [
+        inbound(alice.number, f"reply-{index}", quote=Quote(message_id="wamid.out")) for index in range(count)
+    ]
     with django_assert_num_queries(5):
         receive(arrivals)

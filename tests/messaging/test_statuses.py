@@ -15,7 +15,9 @@ pytestmark = pytest.mark.django_db
 AT = datetime(2026, 2, 24, 10, 30, tzinfo=UTC)
 
 
-def report(number: Number, message_id: str | None, status: MessageStatus, **more: str) -> Arrival[StatusReport]:
+def report(
+    number: Number, message_id: str | None, status: MessageStatus, **more: str
+) -> Arrival[StatusReport]:
     return Arrival(number, StatusReport(message_id=message_id, status=status, at=AT, **more), AT)  # type: ignore[arg-type]
 
 
@@ -51,7 +53,9 @@ def test_a_message_of_another_number_is_not_found(alice: Tenant, bob: Tenant) ->
 
 def test_a_failure_keeps_its_sentence_and_code(alice: Tenant) -> None:
     message = MessageFactory(number=alice.number, external_id="wamid.1")
-    advance([report(alice.number, "wamid.1", MessageStatus.FAILED, error="Re-engagement", error_code="131047")])
+    advance(
+        [report(alice.number, "wamid.1", MessageStatus.FAILED, error="Re-engagement", error_code="131047")]
+    )
     message.refresh_from_db()
     assert (message.status, message.error, message.error_code) == ("FAILED", "Re-engagement", "131047")
 
@@ -78,7 +82,9 @@ def test_a_status_takes_the_message_out_of_the_send_queue(alice: Tenant) -> None
 
 
 @pytest.mark.parametrize("count", [1, 10])
-def test_a_batch_costs_the_same_queries_whatever_its_size(alice: Tenant, count: int, django_assert_num_queries: object) -> None:
+def test_a_batch_costs_the_same_queries_whatever_its_size(
+    alice: Tenant, count: int, django_assert_num_queries: object
+) -> None:
     for index in range(count):
         MessageFactory(number=alice.number, external_id=f"wamid.{index}")
     reports = [report(alice.number, f"wamid.{index}", MessageStatus.SENT) for index in range(count)]

@@ -1,5 +1,6 @@
 """A real `manage.py qcluster` for tests: started, killed in the middle of what it does, started again."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -37,10 +38,8 @@ class Cluster:
     def kill(self) -> None:
         """kill -9 of the whole cluster: main process, sentinel and workers."""
         if self.process is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait()
             self.process = None
 
