@@ -4,15 +4,15 @@ import time
 
 from django.utils import timezone
 
-from webhooks.claiming import claim
+from webhooks.claiming import Claim, claim
 from webhooks.models import Attempt
 from webhooks.outcome import Outcome
 from webhooks.recording import record
 from webhooks.requests import request_of, secrets_of
-from webhooks.transport import Transport, transport
+from webhooks.transport import ADDED_HEADERS, MAX_IN_FLIGHT, Transport, transport
 
 # Sends that one drain holds open, and rows that it claims at once.
-WINDOW = 512
+WINDOW = MAX_IN_FLIGHT
 BATCH = 100
 # How long outcomes are gathered before they are recorded as a set.
 GATHER = 0.02
@@ -36,11 +36,13 @@ class Drain:
             self._record(1.0)
 
     def _send(self) -> int:
-        claimed = claim(min(BATCH, WINDOW - self.in_flight))
+        return self._send_claimed(claim(min(BATCH, WINDOW - self.in_flight)))
+
+    def _send_claimed(self, claimed: Claim) -> int:
         now = timezone.now()
         for attempt in claimed.attempts:
             request = request_of(attempt, secrets_of(attempt.delivery.webhook, now), now)
-            attempt.request_headers = dict(request.headers)
+            attempt.request_headers = {**ADDED_HEADERS, **request.headers}
             self.transport.submit(request, (claimed.lease, attempt))
         self.in_flight += len(claimed.attempts)
         return len(claimed.attempts)
