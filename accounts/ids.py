@@ -1,5 +1,6 @@
 """Ids that people can read, sort and paste: `evt_01m838d6mmp2bg09w1awhmfgrr`."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db import models
@@ -9,6 +10,12 @@ from ulid import ULID
 def new_id(prefix: str) -> str:
     """Returns `{prefix}_{ulid}`: 26 lowercase characters that sort by creation time, also within a millisecond."""
     return f"{prefix}_{str(ULID()).lower()}"
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """Returns the lowest id of the millisecond of `moment`: what was made before has `pk__lt` it, on the index."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return f"{prefix}_{str(ULID.from_bytes(milliseconds.to_bytes(6, 'big') + bytes(10))).lower()}"
 
 
 class IdField(models.CharField[str, str]):

@@ -11,6 +11,7 @@ from django_q.models import Schedule
 # (name, function, minutes between two runs)
 SCHEDULES = [
     ("sweep", "webhooks.tasks.sweep", 1),
+    ("retain", "webhooks.tasks.retain", 60),
 ]
 
 

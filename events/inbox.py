@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.encryption import Sealed
 from accounts.wake import wake
 from events.models import RawPayload
 from phone_numbers.models import Number
@@ -95,7 +96,8 @@ def _unroutable(provider: str, part: Part, now: datetime) -> RawPayload:
     return RawPayload(
         provider=provider,
         provider_ref=(part.ref or part.account_ref or "")[:300],
-        body=part.body,
+        # Whose number it is, or was, is not known, nor how much of it may be kept.
+        body=Sealed(part.body),
         status=RawPayload.Status.UNROUTABLE,
         reason="No active number here has this reference.",
         received_at=now,

@@ -5,7 +5,6 @@ that a poisoned payload is stored as failed with its error and never holds up th
 """
 
 import logging
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,11 +12,14 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.failures import describe
 from accounts.ids import new_id
 from events.calls import CallArrival, record_calls
 from events.models import RawPayload
+from events.retention import blank_payloads
 from messaging.arrivals import Arrival
 from messaging.receiving import receive
+from messaging.retention import forget
 from messaging.signals import messages_changed
 from messaging.statuses import advance
 from phone_numbers import identities, lifecycle
@@ -119,9 +121,9 @@ def _parse(payload: RawPayload) -> Parsed:
         return Parsed(payload, error="The number of this payload is gone.")
     try:
         return Parsed(payload, payload.number.adapter.parse(payload.body, payload.number))
-    except Exception:
-        logger.exception("Payload %s could not be parsed", payload.pk)
-        return Parsed(payload, error=traceback.format_exc(limit=-6))
+    except Exception as error:
+        logger.error("Payload %s could not be parsed: %s", payload.pk, describe(error))
+        return Parsed(payload, error=describe(error))
 
 
 def _apply_each(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
@@ -138,9 +140,9 @@ def _apply_each(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
         try:
             with transaction.atomic():
                 results += _apply([parsed])
-        except Exception:
-            logger.exception("Payload %s could not be applied", parsed.payload.pk)
-            results.append((parsed.payload, Result(RawPayload.Status.FAILED, traceback.format_exc(limit=-6))))
+        except Exception as error:
+            logger.error("Payload %s could not be applied: %s", parsed.payload.pk, describe(error))
+            results.append((parsed.payload, Result(RawPayload.Status.FAILED, describe(error))))
     return results
 
 
@@ -175,6 +177,7 @@ def _apply(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
     changes += receive(_resolved(inbound))
     if changes:
         messages_changed.send(sender=RawPayload, changes=changes)
+        forget(change.message for change in changes)
     record_calls(calls)
     lifecycle.announce(
         lifecycle.observe_all((arrival.number, arrival.report, arrival.at) for arrival in connections)
@@ -233,3 +236,12 @@ def _finish(results: Sequence[tuple[RawPayload, Result]]) -> None:
         if again:
             # Waiting for a message is not a failed try.
             RawPayload.objects.filter(pk__in=ids).update(tries=0)
+    done = [
+        payload.pk
+        for payload, result in results
+        if result.status in (RawPayload.Status.NORMALIZED, RawPayload.Status.IGNORED)
+        and payload.number is not None
+        and payload.number.keeps_nothing
+    ]
+    if done:
+        blank_payloads(RawPayload.objects.filter(pk__in=done))

@@ -13,9 +13,11 @@ from functools import cache
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.failures import describe
 from accounts.ids import new_id
 from messaging.changes import MessageChange
 from messaging.models import Message
+from messaging.retention import forget
 from messaging.signals import messages_changed
 from messaging.statuses import reach
 from phone_numbers.models import Number
@@ -98,8 +100,8 @@ def _send(message: Message) -> SendResult:
                 error_code="WHATSAPP_INSTANCE_NOT_CONNECTED",
             )
         return number.adapter.send(number, outgoing(message))
-    except Exception:
-        logger.exception("Sending %s failed in a way nobody expected", message.pk)
+    except Exception as error:
+        logger.error("Sending %s failed in a way nobody expected: %s", message.pk, describe(error))
         return SendResult(state=SendState.UNKNOWN)
 
 
@@ -145,6 +147,7 @@ def _record(results: Sequence[tuple[Message, SendResult]], lease: str) -> None:
             )  # fmt: skip
         if changes:
             messages_changed.send(sender=Message, changes=changes)
+        forget(locked.values())
 
 
 def _conclude(message: Message, result: SendResult, now: datetime) -> list[MessageChange]:

@@ -38,6 +38,10 @@ def advance(
         if message is None:
             unmatched.append(arrival)
             continue
+        message.number = arrival.number
+        if message.blanked_at is not None and not message.group_id and not message.newsletter_id:
+            # For the event only: what the message no longer knows, the report says again.
+            message.contact_phone = report.recipient.phone
         if report.message_id and message.external_id is None:
             message.external_id = report.message_id
             touched[message.pk] = message

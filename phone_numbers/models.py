@@ -69,6 +69,9 @@ class Number(models.Model):
 
     pii_mode = models.CharField(max_length=20, choices=PiiMode, default=PiiMode.STORE_INDEFINITE)
     pii_retention_days = models.PositiveIntegerField(null=True, blank=True)
+    # When personal data of the number is looked through next, or the end of the lease of the job that does it; NULL =
+    # everything is stored.
+    retention_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     settings = models.JSONField(default=dict, blank=True)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -100,6 +103,12 @@ class Number(models.Model):
                 fields=["probe_due_at"],
                 condition=Q(probe_due_at__isnull=False),
                 name="numbers_number_probe_due",
+            ),
+            # Read by the blanking of personal data (webhooks/retention.py).
+            models.Index(
+                fields=["retention_due_at"],
+                condition=Q(retention_due_at__isnull=False),
+                name="numbers_number_retention_due",
             ),
         ]
 
@@ -161,6 +170,24 @@ class Identity(models.Model):
 
     def __str__(self) -> str:
         return self.opaque_id
+
+
+class RetentionMark(models.Model):
+    """How far the personal data of a number has been blanked in one table."""
+
+    number = models.ForeignKey(Number, models.CASCADE, related_name="retention_marks")
+    # The model's label, such as events.event.
+    table = models.CharField(max_length=60)
+    # Every row with a lower id is blanked.
+    below = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number", "table"], name="numbers_retentionmark_one_per_table"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table} below {self.below}"
 
 
 class HealthCheck(models.Model):

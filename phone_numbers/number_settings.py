@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.api import ApiError
 from phone_numbers.models import Number
+from phone_numbers.retention import apply_mode
 
 MAX_RETENTION_DAYS = 3650
 
@@ -58,6 +59,8 @@ def update(
         number.pii_retention_days = _days(number, pii_retention_days)
         number.settings = merged(number.settings, settings or {})
         number.save(update_fields=["name", "pii_mode", "pii_retention_days", "settings"])
+        if pii_mode is not None or pii_retention_days is not None:
+            apply_mode(number)
 
 
 def _days(number: Number, given: int | None) -> int | None:

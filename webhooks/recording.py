@@ -10,6 +10,7 @@ from django.utils import timezone
 from webhooks import health, retry
 from webhooks.models import Attempt, Delivery, Trigger, Webhook
 from webhooks.outcome import Outcome
+from webhooks.retention import discreet, settle
 
 Result = tuple[Attempt, Outcome]
 
@@ -43,7 +44,7 @@ def record(results: Mapping[str, Sequence[Result]]) -> None:
             .values_list("pk", "lease")
         )
         ours = [
-            (attempt, outcome)
+            (attempt, discreet(attempt.delivery.event, outcome))
             for lease, attempt, outcome in everything
             if leases.get(attempt.delivery_id) == lease and attempt.webhook_id in webhooks
         ]
@@ -51,6 +52,7 @@ def record(results: Mapping[str, Sequence[Result]]) -> None:
         _settle([result for result in ours if result[1].succeeded], now)
         _retry([result for result in ours if not result[1].succeeded], now)
         health.take_into_account(webhooks, ours, now)
+        settle([attempt.delivery.event for attempt, _ in ours])
 
 
 def _write_attempts(results: Sequence[Result], now: datetime) -> None:

@@ -6,13 +6,14 @@ from accounts.wake import HORIZON, wake
 from events import normalizing
 from messaging import sending
 from phone_numbers import health
-from webhooks import claiming
+from webhooks import claiming, retention
 
 DRAINS = {
     "phone_numbers.tasks.check_health": health.next_due_at,
     "events.tasks.normalize": normalizing.next_due_at,
     "messaging.tasks.send_due": sending.next_due_at,
     "webhooks.tasks.deliver": claiming.next_due_at,
+    "webhooks.tasks.blank": retention.next_number_due_at,
 }
 
 

@@ -3,6 +3,8 @@
 from accounts.wake import run
 from webhooks.claiming import next_due_at
 from webhooks.delivering import Drain
+from webhooks.pruning import Pruning
+from webhooks.retention import Blanking, next_number_due_at, plan
 from webhooks.sweeping import sweep_all
 
 
@@ -16,3 +18,16 @@ def deliver() -> int:
 
 def sweep() -> None:
     sweep_all()
+
+
+def blank() -> int:
+    blanking = Blanking()
+    try:
+        return run("webhooks.tasks.blank", blanking.step, next_number_due_at)
+    finally:
+        blanking.finish()
+
+
+def retain() -> int:
+    plan()
+    return run("webhooks.tasks.retain", Pruning().step, lambda: None)
