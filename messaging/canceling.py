@@ -6,6 +6,7 @@ from enum import StrEnum
 from django.db import transaction
 
 from messaging.models import Message, MessageQuerySet
+from messaging.retention import forget
 
 
 class Obstacle(StrEnum):
@@ -29,6 +30,7 @@ def cancel(messages: MessageQuerySet, ids: Sequence[str]) -> dict[str, Obstacle 
         }
         waiting = [pk for pk, message in found.items() if _waits(message)]
         Message.objects.filter(pk__in=waiting).update(status=Message.Status.CANCELED, due_at=None)
+        forget(Message.objects.filter(pk__in=waiting).select_related("number"))
     return {id: _obstacle(found.get(id)) for id in ids}
 
 

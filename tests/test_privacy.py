@@ -19,6 +19,7 @@ from events import tasks as events_tasks
 from events.models import Event, RawPayload
 from messaging import tasks as messaging_tasks
 from messaging.accepting import SendRequest, accept
+from messaging.canceling import cancel
 from messaging.models import Message
 from phone_numbers.models import Number
 from phone_numbers.providers.base import Part
@@ -202,6 +203,14 @@ def test_a_held_delivery_is_sealed_for_three_days_and_then_blanked(relaying: Num
         tasks.blank()
     assert (readable(), sealed()) == ([], 0)
     assert Delivery.objects.get().status == Delivery.Status.HELD
+
+
+def test_a_canceled_message_is_not_kept(relaying: Number) -> None:
+    scheduled = SendRequest(destination=CONTACT, text=TEXT, deliver_at=timezone.now() + timedelta(hours=1))
+    message = accept(relaying, scheduled)
+    assert (readable(), sealed()) == ([], 2)
+    cancel(Message.objects.filter(number=relaying), [message.pk])
+    assert (readable(), sealed()) == ([], 0)
 
 
 def test_what_failed_is_sealed_and_says_and_logs_nothing(
