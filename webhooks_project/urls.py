@@ -8,6 +8,9 @@ from dashboard import health
 urlpatterns = [
     path("healthz", health.healthz),
     path("metrics", health.metrics),
+    path("", include("dashboard.urls")),
+    path("", include("webhooks.urls")),
+    path("", include("accounts.urls")),
     path("", include("events.urls")),
     path("v1/", include("messaging.api_urls")),
     path("v1/", include("phone_numbers.api_urls")),

@@ -1,0 +1,145 @@
+/* Enhancement only: every page reads and every form submits without it. Loaded in <head> so that the theme is set before paint. */
+(() => {
+  const root = document.documentElement;
+  const $ = (selector, within = document) => within.querySelector(selector);
+  const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const kept = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+  const theme = new URLSearchParams(location.search).get("theme") || kept("theme") || "system";
+  if (theme !== "system") root.dataset.theme = theme;
+
+  const say = (text) => {
+    const box = $(".toasts");
+    if (!box) return;
+    const toast = document.createElement("div");
+    toast.textContent = text;
+    box.append(toast);
+    setTimeout(() => toast.remove(), 4000);
+  };
+
+  /* ---- keys ---- */
+  const typing = (element) => element.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
+  const move = (by) => {
+    const rows = $$("tr[data-href]");
+    if (!rows.length) return;
+    const at = rows.findIndex((row) => row.getAttribute("aria-current") === "true");
+    rows[at]?.removeAttribute("aria-current");
+    const row = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+    row.setAttribute("aria-current", "true");
+    $("a", row)?.focus();
+  };
+  const acts = {
+    "/": () => $("main input[type=search], #jump")?.focus(),
+    j: () => move(1),
+    k: () => move(-1),
+    g: () => { chord = Date.now(); },
+    "?": () => $("#keys")?.showPopover(),
+    r: () => $("[data-key=redeliver]")?.click(),
+    c: () => $("[data-key=create]")?.click(),
+    p: () => $("[data-key=pause]")?.click(),
+    x: () => $("tr[aria-current=true] input[type=checkbox]")?.click(),
+  };
+  let chord = 0;
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); $("#jump")?.focus(); return; }
+    if (event.altKey || event.ctrlKey || event.metaKey || typing(event.target)) return;
+    if (Date.now() - chord < 900) {
+      const link = /^[a-z]$/.test(event.key) && $(`.side a[data-key="${event.key}"]`);
+      if (link) { chord = 0; link.click(); return; }
+    }
+    if (acts[event.key]) { event.preventDefault(); acts[event.key](); }
+  });
+
+  /* ---- clicks: copy, tabs, rows ---- */
+  document.addEventListener("click", async (event) => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) {
+      const text = copy.dataset.copyText ?? $(copy.dataset.copy)?.textContent ?? "";
+      try { await navigator.clipboard.writeText(text.trim()); say("Copied"); } catch { say("Could not copy: select the text instead"); }
+      return;
+    }
+    const tab = event.target.closest("[role=tab]");
+    if (tab) {
+      for (const other of $$("[role=tab]", tab.parentElement)) {
+        other.setAttribute("aria-selected", other === tab);
+        other.tabIndex = other === tab ? 0 : -1;
+        document.getElementById(other.getAttribute("aria-controls")).hidden = other !== tab;
+      }
+      return;
+    }
+    const row = event.target.closest("tr[data-href]");
+    if (row && !event.target.closest("a, button, input, label, summary") && !String(getSelection())) $("a", row).click();
+  });
+  document.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], tab = event.target.closest?.("[role=tab]");
+    if (!step || !tab) return;
+    const tabs = $$("[role=tab]", tab.parentElement), next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+    next.focus();
+    next.click();
+  });
+  // A phone that is shown for people is copied as E.164.
+  document.addEventListener("copy", (event) => {
+    const phone = getSelection().anchorNode?.parentElement?.closest("[data-phone]");
+    if (phone && String(getSelection()).trim() === phone.textContent.trim()) {
+      event.clipboardData.setData("text/plain", phone.dataset.phone);
+      event.preventDefault();
+    }
+  });
+
+  /* ---- changes: theme, check all, forms that submit themselves ---- */
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field.name === "theme") {
+      if (field.value === "system") delete root.dataset.theme; else root.dataset.theme = field.value;
+      try { localStorage.setItem("theme", field.value); } catch { /* private mode */ }
+    }
+    if (field.matches("[data-check-all]")) for (const box of $$(`input[name="${field.dataset.checkAll}"]`)) box.checked = field.checked;
+    if (field.matches("[data-submit]")) field.form.requestSubmit();
+  });
+
+  /* ---- the picker's sample ---- */
+  const sample = (event) => {
+    const option = event.target.closest?.("[data-event]");
+    const from = option && document.getElementById("sample-" + option.dataset.event);
+    if (!from) return;
+    $("#sample pre code").replaceChildren(from.content.cloneNode(true));
+    for (const name of $$("[data-sample-name]")) name.textContent = option.dataset.event;
+  };
+  document.addEventListener("pointerover", sample);
+  document.addEventListener("focusin", sample);
+
+  // Polling rests while the tab is hidden, and on the live page while paused.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt, polls = /every/.test(element.getAttribute("hx-trigger") || "");
+    if (polls && (document.hidden || (element.id === "live-rows" && $("[data-key=pause][aria-pressed=true]")))) event.preventDefault();
+  });
+
+  /* ---- times ---- */
+  const pad = (number) => String(number).padStart(2, "0");
+  const span = (seconds) => seconds >= 3600 ? `${Math.floor(seconds / 3600)} h ${pad(Math.floor(seconds / 60) % 60)} m`
+    : seconds >= 60 ? `${Math.floor(seconds / 60)} m ${pad(seconds % 60)} s` : `${seconds} s`;
+  const count = () => {
+    for (const element of $$("[data-until]")) {
+      const seconds = Math.round((Date.parse(element.dataset.until) - Date.now()) / 1000);
+      if (Number.isFinite(seconds)) element.textContent = seconds > 0 ? span(seconds) : "now";
+    }
+  };
+  // The server writes UTC; the viewer reads the time of their own zone, and finds UTC in the title.
+  const localize = (within) => {
+    for (const element of $$("time[data-local]", within)) {
+      const moment = new Date(element.dateTime);
+      if (isNaN(moment)) continue;
+      const today = moment.toDateString() === new Date().toDateString();
+      const clock = moment.toLocaleTimeString("en-GB", { hour12: false });
+      const day = moment.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...(moment.getFullYear() !== new Date().getFullYear() && { year: "numeric" }) });
+      element.textContent = element.dataset.local === "day" ? day : today ? clock : `${day} ${clock}`;
+    }
+  };
+  document.addEventListener("htmx:load", (event) => { localize(event.detail.elt); count(); });
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const field of $$("[name=theme]")) field.checked = field.value === theme;
+    for (const toast of $$(".toasts > div:not([data-tone=bad], [data-stays])")) setTimeout(() => toast.remove(), 6000);
+    localize(document);
+    setInterval(count, 1000);
+  });
+})();
