@@ -160,7 +160,7 @@ Q_CLUSTER = {
     "queue_limit": 4,
     "bulk": 1,
     # Idle latency of the ORM broker is uniform(0, poll).
-    "poll": 0.05,
+    "poll": 0.025,
     # The last resort only: drains keep their own budget (20 s), well below it. retry > timeout x prefetch.
     "timeout": 120,
     "retry": 600,
