@@ -14,6 +14,8 @@ _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 MAX_ID_LENGTH = 300
+# Far above what any provider nests, and far below where writing JSON again would end in a RecursionError.
+MAX_DEPTH = 200
 
 
 def load(body: str | bytes) -> dict[str, Any]:
@@ -24,7 +26,23 @@ def load(body: str | bytes) -> dict[str, Any]:
         raise ValueError("The JSON is nested too deeply.") from None
     if not isinstance(value, dict):
         raise ValueError("The JSON is not an object.")
+    if _is_deeper_than(MAX_DEPTH, value):
+        raise ValueError("The JSON is nested too deeply.")
     return value
+
+
+def _is_deeper_than(depth: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(depth):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def record(value: Any) -> dict[str, Any]:

@@ -81,3 +81,10 @@ def test_no_value_makes_a_reader_raise(value: object) -> None:
     assert moment(value) is None or isinstance(moment(value), datetime)
     assert isinstance(text(value) + identifier(value), str)
     assert isinstance(records(value), list)
+
+
+def test_what_is_nested_deeper_than_any_provider_nests_is_refused() -> None:
+    nested = '{"a": ' * 150 + "1" + "}" * 150
+    assert load(nested)
+    with pytest.raises(ValueError, match="deeply"):
+        load(nested.replace("1", '{"a": ' * 60 + "1" + "}" * 60))

@@ -28,7 +28,9 @@ def parse_call(call: dict[str, Any], context: "Context") -> list[Report]:
     elif event == "terminate":
         said = text(call.get("status")).upper()
         kind = CallKind.ENDED
-        status = said if said in ("COMPLETED", "FAILED", "REJECTED") else "COMPLETED" if answered else "FAILED"
+        status = (
+            said if said in ("COMPLETED", "FAILED", "REJECTED") else "COMPLETED" if answered else "FAILED"
+        )
     else:
         return [Ignored(reason=f"The call event {event[:60]!r} makes no event of its own.")]
     report = CallReport(

@@ -17,35 +17,47 @@ if TYPE_CHECKING:
     from phone_numbers.models import Number
 
 # Errors that pass: unknown and temporary ones, and the rate limits of the app, the account, the number and the pair.
-RETRYABLE = {1, 2, 4, 17, 32, 341, 613, 80007, 130429, 131016, 131048, 131056, 131057, 133004}
+RETRYABLE = {1, 2, 4, 17, 32, 341, 613, 80007, 130429, 131000, 131016, 131048, 131056, 131057, 133004}
 # The access token is missing, wrong or expired, or lacks the permission.
 TOKEN_REFUSED = {0, 10, 190, 200}
 PROBE_FIELDS = "id,status,display_phone_number,verified_name"
+UNAUTHORIZED = "Neither the number has an accessToken nor the server a META_ACCESS_TOKEN."
 
 
 def send(number: "Number", outgoing: Outgoing) -> SendResult:
     if outgoing.newsletter_id:
         return SendResult(
-            state=SendState.REFUSED, error="Meta has no channels to send to.", error_code="NOT_SUPPORTED_FOR_META"
+            state=SendState.REFUSED,
+            error="Meta has no channels to send to.",
+            error_code="NOT_SUPPORTED_FOR_META",
         )
-    answer = _ask("POST", number, f"{number.provider_ref}/messages", _message(outgoing))
+    token = _token(number)
+    if not token:
+        return SendResult(state=SendState.REFUSED, error=UNAUTHORIZED, error_code="ACCESS_TOKEN_MISSING")
+    answer = _ask("POST", token, f"{number.provider_ref}/messages", _message(outgoing))
     if answer.is_success:
         message_id = identifier(next(iter(records(record(answer.body).get("messages"))), {}).get("id"))
         if message_id:
             return SendResult(state=SendState.ACCEPTED, message_id=message_id)
         return SendResult(state=SendState.UNKNOWN, error="Meta accepted the message without an id.")
-    return _refusal(answer)
+    return _refusal(answer, token)
 
 
 def probe(number: "Number") -> ProbeResult:
     """https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status"""
-    answer = _ask("GET", number, f"{number.provider_ref}?fields={PROBE_FIELDS}")
-    code, sentence = _error(answer)
+    token = _token(number)
+    if not token:
+        return ProbeResult(state=ProbeState.UNKNOWN, detail=UNAUTHORIZED)
+    answer = _ask("GET", token, f"{number.provider_ref}?fields={PROBE_FIELDS}")
+    code, sentence = _error(answer, token)
     if answer.is_success:
         status = text(record(answer.body).get("status")).upper()
         if status == "BANNED":
             return ProbeResult(
-                state=ProbeState.DISCONNECTED, detail=status, cause=DisconnectCause.BANNED, error_code="BANNED"
+                state=ProbeState.DISCONNECTED,
+                detail=status,
+                cause=DisconnectCause.BANNED,
+                error_code="BANNED",
             )
         if status in ("DELETED", "MIGRATED"):
             return ProbeResult(
@@ -53,19 +65,26 @@ def probe(number: "Number") -> ProbeResult:
             )
         disconnected = status in ("DISCONNECTED", "UNVERIFIED", "PENDING", "RESTRICTED")
         return ProbeResult(
-            state=ProbeState.DISCONNECTED if disconnected else ProbeState.CONNECTED, detail=status or "CONNECTED"
+            state=ProbeState.DISCONNECTED if disconnected else ProbeState.CONNECTED,
+            detail=status or "CONNECTED",
         )
     if code in TOKEN_REFUSED or answer.status == 401:
         return ProbeResult(state=ProbeState.DISCONNECTED, detail=sentence, error_code="ACCESS_TOKEN_REFUSED")
     if code in (33, 100) and answer.status in (400, 404):
         return ProbeResult(
-            state=ProbeState.DISCONNECTED, detail=sentence, cause=DisconnectCause.DELETED, error_code="DELETED"
+            state=ProbeState.DISCONNECTED,
+            detail=sentence,
+            cause=DisconnectCause.DELETED,
+            error_code="DELETED",
         )
     return ProbeResult(state=ProbeState.UNKNOWN, detail=sentence)
 
 
-def _ask(method: str, number: "Number", path: str, body: dict[str, Any] | None = None) -> Answer:
-    token = number.credentials.get("accessToken") or settings.META_ACCESS_TOKEN
+def _token(number: "Number") -> str:
+    return str(number.credentials.get("accessToken") or settings.META_ACCESS_TOKEN)
+
+
+def _ask(method: str, token: str, path: str, body: dict[str, Any] | None = None) -> Answer:
     return ask(
         method,
         f"{settings.META_GRAPH_URL}/{path}",
@@ -93,29 +112,32 @@ def _message(outgoing: Outgoing) -> dict[str, Any]:
     return {**body, "type": kind, kind: media}
 
 
-def _refusal(answer: Answer) -> SendResult:
-    code, sentence = _error(answer)
+def _refusal(answer: Answer, token: str) -> SendResult:
+    code, sentence = _error(answer, token)
     if answer.failure is Failure.UNREACHED:
         return SendResult(state=SendState.RETRY, error=sentence, error_code="UNREACHED")
     if answer.failure is Failure.BROKEN:
         return SendResult(state=SendState.UNKNOWN, error=sentence, error_code="BROKEN")
     # An error that Graph itself words says that nothing was sent; a 5xx of something in between does not.
-    if code in RETRYABLE or answer.status in (429, 503):
+    passing = record(record(answer.body).get("error")).get("is_transient") is True
+    if code in RETRYABLE or passing or answer.status in (429, 503):
         return SendResult(
-            state=SendState.RETRY, error=sentence, error_code=str(code or answer.status), retry_after=answer.retry_after
+            state=SendState.RETRY,
+            error=sentence,
+            error_code=str(code or answer.status),
+            retry_after=answer.retry_after,
         )
     if code is None and answer.status >= 500:
         return SendResult(state=SendState.UNKNOWN, error=sentence, error_code=str(answer.status))
     return SendResult(state=SendState.REFUSED, error=sentence, error_code=str(code or answer.status))
 
 
-def _error(answer: Answer) -> tuple[int | None, str]:
-    """Graph's error code, and its sentence: the details where there are any."""
+def _error(answer: Answer, token: str) -> tuple[int | None, str]:
+    """Graph's error code, and its sentence: the details where there are any; never the token."""
     error = record(record(answer.body).get("error"))
     code = error.get("code")
     sentence = answer.sentence or f"Meta answered {answer.status}."
     if not answer.failure:
         details = text(record(error.get("error_data")).get("details"))
-        # gateway_http has cleared `sentence` of the token; the details never hold it.
-        sentence = details or sentence
+        sentence = " ".join(details.replace(token, "…").split()) or sentence
     return (code if isinstance(code, int) and not isinstance(code, bool) else None), sentence[:500]

@@ -70,7 +70,9 @@ class Context:
         )
         user_id = user_id or identifier(found.get("user_id"))
         phone = to_e164(phone_text) or to_e164(text(found.get("wa_id")))
-        return Contact(phone=phone, opaque_id=user_id, name=text(record(found.get("profile")).get("name")) or None)
+        return Contact(
+            phone=phone, opaque_id=user_id, name=text(record(found.get("profile")).get("name")) or None
+        )
 
     def is_us(self, sender: str) -> bool:
         return sender in self.own_ids or same_phone(to_e164(sender), self.own_phone)
@@ -109,7 +111,10 @@ def _change(
 
 
 def _each(
-    value: dict[str, Any], key: str, parse_one: Callable[[dict[str, Any], Context], list[Report]], context: Context
+    value: dict[str, Any],
+    key: str,
+    parse_one: Callable[[dict[str, Any], Context], list[Report]],
+    context: Context,
 ) -> list[Report]:
     return [report for item in records(value.get(key)) for report in parse_one(item, context)]
 
@@ -137,7 +142,9 @@ def _message(message: dict[str, Any], context: Context) -> list[Report]:
     message_id = identifier(message.get("id"))
     sender = context.contact(text(message.get("from")), identifier(message.get("from_user_id")))
     identity: list[Report] = (
-        [IdentityReport(opaque_id=sender.opaque_id, phone=sender.phone)] if sender.opaque_id and sender.phone else []
+        [IdentityReport(opaque_id=sender.opaque_id, phone=sender.phone)]
+        if sender.opaque_id and sender.phone
+        else []
     )
     interactive = record(message.get("interactive"))
     if "call_permission_reply" in interactive:
@@ -190,7 +197,9 @@ def _content(kind: str, message: dict[str, Any]) -> tuple[str | None, Media | No
         case "location":
             return " ".join(filter(None, (text(part.get("name")), text(part.get("address"))))) or None, None
         case "contacts":
-            names = [text(record(card.get("name")).get("formatted_name")) for card in records(message.get(kind))]
+            names = [
+                text(record(card.get("name")).get("formatted_name")) for card in records(message.get(kind))
+            ]
             return ", ".join(filter(None, names)) or None, None
     return None, None
 
@@ -255,7 +264,9 @@ def _error(status: dict[str, Any]) -> tuple[str, str | None]:
     sentence = details or text(error.get("message")) or text(error.get("title")) or text(error.get("details"))
     code = error.get("code")
     known = isinstance(code, int | str) and not isinstance(code, bool)
-    return sentence or "WhatsApp reported the failure without a reason.", identifier(str(code)) if known else None
+    return sentence or "WhatsApp reported the failure without a reason.", identifier(
+        str(code)
+    ) if known else None
 
 
 def _account(value: dict[str, Any]) -> Report:

@@ -1,5 +1,6 @@
 """The provider `meta`: official numbers at the WhatsApp Cloud API."""
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from phone_numbers.reports import ConnectionState, Report
 if TYPE_CHECKING:
     from phone_numbers.models import Number
 
+PHONE_NUMBER_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
 
 class Meta:
     name = "meta"
@@ -30,7 +33,7 @@ class Meta:
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
         """Takes `{phoneNumberId, accessToken?, wabaId?}`; without a token the server's META_ACCESS_TOKEN is used."""
         ref = required(config, "phoneNumberId")
-        if len(ref) > 100 or "/" in ref or "?" in ref or "#" in ref:
+        if not PHONE_NUMBER_ID.fullmatch(ref):
             raise ConfigError("phoneNumberId is the id of the number at Meta, such as 106540352242922.")
         credentials = {"phoneNumberId": ref}
         if config.get("accessToken") is not None:

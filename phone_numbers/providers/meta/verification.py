@@ -16,7 +16,11 @@ def handshake(query: Mapping[str, str]) -> str | None:
     """Returns the challenge to answer with, or None where the verify token is not META_VERIFY_TOKEN."""
     token = settings.META_VERIFY_TOKEN
     sent = query.get("hub.verify_token", "")
-    if query.get("hub.mode") != "subscribe" or not token or not hmac.compare_digest(sent.encode(), token.encode()):
+    if (
+        query.get("hub.mode") != "subscribe"
+        or not token
+        or not hmac.compare_digest(sent.encode(), token.encode())
+    ):
         return None
     return query.get("hub.challenge", "")
 
