@@ -31,7 +31,9 @@ def check(requests: Iterable[Received]) -> None:
             continue
         body = json.loads(request.body)
         # The client knows every event but the raw envelope of Meta's calls, which it passes through.
-        parsed = parse_customer_webhook(body, unknown_events="return" if body["event"] == "calls" else "raise")
+        parsed = parse_customer_webhook(
+            body, unknown_events="return" if body["event"] == "calls" else "raise"
+        )
         assert parsed is body or parsed["raw"] is body  # type: ignore[typeddict-item]
         assert any(is_signed(request, secret) for secret in _secrets), f"nobody signed {body}"
 

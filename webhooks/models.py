@@ -2,12 +2,13 @@
 
 from typing import Self
 
-from accounts.encryption import EncryptedTextField, SealableTextField
-from accounts.ids import IdField
-from accounts.models import Workspace
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from accounts.encryption import EncryptedTextField, SealableTextField
+from accounts.ids import IdField
+from accounts.models import Workspace
 from events.models import Event
 from phone_numbers.models import Number
 
@@ -152,7 +153,9 @@ class Delivery(models.Model):
                 condition=Q(due_at__isnull=False),
                 name="webhooks_delivery_fair",
             ),
-            models.Index(fields=["webhook"], condition=Q(lease__isnull=False), name="webhooks_delivery_leased"),
+            models.Index(
+                fields=["webhook"], condition=Q(lease__isnull=False), name="webhooks_delivery_leased"
+            ),
             # The list of a webhook's deliveries, newest first.
             models.Index(fields=["webhook", "-id"], name="webhooks_delivery_log"),
             models.Index(fields=["webhook", "status", "-id"], name="webhooks_delivery_status_log"),
@@ -201,7 +204,9 @@ class Attempt(models.Model):
             models.Index(fields=["webhook", "-id"], name="webhooks_attempt_log"),
             models.Index(fields=["delivery", "number"], name="webhooks_attempt_delivery"),
             # Read by the reaper (webhooks/claiming.py).
-            models.Index(fields=["started_at"], condition=Q(status="sending"), name="webhooks_attempt_sending"),
+            models.Index(
+                fields=["started_at"], condition=Q(status="sending"), name="webhooks_attempt_sending"
+            ),
         ]
 
     def __str__(self) -> str:
