@@ -17,8 +17,8 @@ from django.db import transaction
 from accounts.models import ApiKey, Membership, Workspace
 from phone_numbers.models import Number
 from phone_numbers.registering import register
-from webhooks.models import EVERYTHING, Subscription, Webhook, WebhookSecret
-from webhooks.signing import new_secret
+from webhooks.configuring import create_webhook
+from webhooks.models import EVERYTHING, Webhook
 
 USERNAME = "demo"
 # 555-0100 to 555-0199 are set aside for fiction.
@@ -61,16 +61,10 @@ def listen(demo: Demo, url: str) -> Webhook:
     """Points the demo webhook, which hears every event of the demo number, at `url`."""
     webhook = Webhook.objects.existing().filter(number=demo.number, name=WEBHOOK_NAME).order_by("pk").first()
     if webhook is None:
-        webhook = Webhook.objects.create(
-            workspace=demo.workspace,
-            number=demo.number,
-            name=WEBHOOK_NAME,
-            url=url,
-            # One at a time, so that who watches sees sent, delivered and read arrive in that order.
-            max_in_flight=1,
-        )
-        Subscription.objects.create(webhook=webhook, event=EVERYTHING)
-        WebhookSecret.objects.create(webhook=webhook, secret=new_secret())
+        webhook = create_webhook(demo.workspace, demo.number, WEBHOOK_NAME, url, [EVERYTHING]).webhook
+        # One at a time, so that who watches sees sent, delivered and read arrive in that order.
+        webhook.max_in_flight = 1
+        webhook.save(update_fields=["max_in_flight", "updated_at"])
     elif webhook.url != url:
         webhook.url = url
         webhook.save(update_fields=["url", "updated_at"])
