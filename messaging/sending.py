@@ -5,7 +5,7 @@ not sent again (somebody would read it twice); it waits for a status, and fails 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import cache
@@ -27,7 +27,10 @@ from phone_numbers.reports import MessageStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 32
-LEASE = timedelta(seconds=60)
+# Longer than a whole batch takes at a gateway that answers nothing: four rounds of connecting and waiting.
+LEASE = timedelta(minutes=2)
+# The lease of a message that nobody sends any more, and whose send may have worked.
+WAITING = "waiting"
 # How long a message whose send was not heard of waits for a status before it counts as failed.
 UNKNOWN_FOR = timedelta(minutes=5)
 UNKNOWN_CODE = "SEND_OUTCOME_UNKNOWN"
@@ -130,14 +133,19 @@ def _record(results: Sequence[tuple[Message, SendResult]], lease: str) -> None:
             .order_by("pk")
             .select_for_update(of=("self",))
         }
+        taken = _taken(locked.values(), results)
         changes = []
         for sent, result in results:
             message = locked.get(sent.pk)
             if message is None:
                 continue
-            if result.message_id and message.external_id is None:
+            place = (message.number_id, result.message_id)
+            # An id that another message has is none of this one's, whatever the gateway says.
+            if result.message_id and message.external_id is None and place not in taken:
                 message.external_id = result.message_id
-            if message.lease == lease:
+                taken.add(place)
+            # Who comes back late may still say how it went, as long as nobody else has.
+            if message.lease in (lease, WAITING):
                 changes += _conclude(message, result, now)
             message.save(
                 update_fields=[
@@ -150,6 +158,17 @@ def _record(results: Sequence[tuple[Message, SendResult]], lease: str) -> None:
         forget(locked.values())
 
 
+def _taken(
+    messages: Iterable[Message], results: Sequence[tuple[Message, SendResult]]
+) -> set[tuple[str, str | None]]:
+    """The ids, each with its number, that WhatsApp has given to messages before."""
+    known = Message.objects.outbound().filter(
+        number__in={message.number_id for message in messages},
+        external_id__in={result.message_id for _, result in results if result.message_id},
+    )
+    return set(known.values_list("number_id", "external_id"))
+
+
 def _conclude(message: Message, result: SendResult, now: datetime) -> list[MessageChange]:
     message.send_tries += 1
     message.lease = message.due_at = None
@@ -160,7 +179,7 @@ def _conclude(message: Message, result: SendResult, now: datetime) -> list[Messa
         case SendState.REFUSED:
             status = MessageStatus.FAILED
         case SendState.UNKNOWN:
-            message.due_at, message.lease, message.error_code = now + UNKNOWN_FOR, "waiting", UNKNOWN_CODE
+            message.due_at, message.lease, message.error_code = now + UNKNOWN_FOR, WAITING, UNKNOWN_CODE
         case SendState.RETRY if message.send_tries <= len(RETRY_DELAYS):
             delay = RETRY_DELAYS[message.send_tries - 1]
             message.due_at = now + max(delay, min(result.retry_after or delay, timedelta(hours=1)))

@@ -42,8 +42,11 @@ def advance(
         if message.blanked_at is not None and not message.group_id and not message.newsletter_id:
             # For the event only: what the message no longer knows, the report says again.
             message.contact_phone = report.recipient.phone
-        if report.message_id and message.external_id is None:
+        place = (number_id, report.message_id or "")
+        # An id that another message has is none of this one's.
+        if report.message_id and message.external_id is None and place not in by_external_id:
             message.external_id = report.message_id
+            by_external_id[place] = message
             touched[message.pk] = message
         for change in reach(message, report.status, arrival.at, report.error, report.error_code):
             touched[message.pk] = message
