@@ -20,6 +20,10 @@ class Workspace(models.Model):
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    class Meta:
+        # Of the support desk, over all workspaces.
+        permissions = [("view_personal_data", "Can view personal data")]
+
     def __str__(self) -> str:
         return self.name
 

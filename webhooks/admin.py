@@ -1,0 +1,123 @@
+from collections.abc import Sequence
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from accounts.back_office import Acting, Log, Personal, ReadOnly, confirmed, one_of
+from webhooks.activating import set_active
+from webhooks.models import Attempt, Delivery, Subscription, Webhook
+from webhooks.outcome import ErrorClass
+from webhooks.replaying import redeliver
+
+
+class SubscriptionInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Subscription
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Webhook)
+class WebhookAdmin(Acting, ReadOnly):
+    """Its secrets are not shown here: whoever has one can sign requests that the receiver believes."""
+
+    list_display = [
+        "id", "name", "url", "workspace", "number", "active", "disabled_reason", "consecutive_failures",
+        "last_success_at", "deleted_at",
+    ]  # fmt: skip
+    list_filter = ["active", "disabled_reason", ("failing_since", admin.EmptyFieldListFilter)]
+    list_select_related = ["workspace", "number"]
+    search_fields = ["=pk", "url", "name", "=number__pk", "=number__phone", "=workspace__pk"]
+    search_help_text = "Id, a part of the URL or the name; id or phone of the number; id of the workspace"
+    inlines = [SubscriptionInline]
+    actions = ["enable", "disable"]
+
+    @confirmed("Enable these webhooks?")
+    def enable(self, request: HttpRequest, webhooks: Sequence[Webhook]) -> str:
+        existing = [webhook for webhook in webhooks if webhook.deleted_at is None]
+        set_active(existing, True)
+        return f"{len(existing)} enabled."
+
+    @confirmed("Disable these webhooks?")
+    def disable(self, request: HttpRequest, webhooks: Sequence[Webhook]) -> str:
+        set_active(webhooks, False)
+        return f"{len(webhooks)} disabled."
+
+
+class AttemptInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Attempt
+    fields = [
+        "number",
+        "started_at",
+        "trigger",
+        "status",
+        "status_code",
+        "error_class",
+        "error",
+        "duration_ms",
+    ]
+    ordering = ("-pk",)
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(Acting, Log):
+    list_display = [
+        "id", "event", "webhook", "trigger", "status", "reason", "attempts_made", "due_at", "created_at",
+    ]  # fmt: skip
+    list_filter = ["status", "trigger"]
+    list_select_related = ["event", "webhook"]
+    search_fields = ["=pk"]
+    search_help_text = "Id of a delivery, an event, a webhook or a message"
+    exclude = ["lease"]
+    inlines = [AttemptInline]
+    actions = ["send_again"]
+
+    def found_by(self, rows: QuerySet[Delivery], term: str) -> QuerySet[Delivery]:
+        match term.split("_")[0]:
+            case "evt":
+                return rows.filter(event=term)
+            case "wh":
+                return rows.filter(webhook=term)
+            case "msg":
+                return rows.filter(event__message_id=term)
+        return rows.filter(pk=term)
+
+    @confirmed("Send these deliveries again?")
+    def send_again(self, request: HttpRequest, deliveries: Sequence[Delivery]) -> str:
+        return f"{len(redeliver(deliveries))} will be sent again now."
+
+
+@admin.register(Attempt)
+class AttemptAdmin(Personal, Log):
+    list_display = [
+        "id", "delivery", "webhook", "event_type", "number", "trigger", "status", "status_code", "error_class",
+        "duration_ms", "started_at",
+    ]  # fmt: skip
+    list_filter = ["status", one_of("error_class", [(one, one) for one in ErrorClass if one]), "trigger"]
+    list_select_related = ["delivery", "webhook"]
+    search_fields = ["=pk"]
+    search_help_text = "Id of an attempt, a delivery or a webhook"
+    personal_fields = ["response_body"]
+
+    def found_by(self, rows: QuerySet[Attempt], term: str) -> QuerySet[Attempt]:
+        match term.split("_")[0]:
+            case "dlv":
+                return rows.filter(delivery=term)
+            case "wh":
+                return rows.filter(webhook=term)
+        return rows.filter(pk=term)
