@@ -5,12 +5,14 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# make reference  writes docs/events.md anew, from the catalog and what the suite makes arrive
+# make mutations  50,000 payloads as no provider sends them (MUTATIONS), through the doors and the drains
 # Further arguments for pytest: make test PYTEST_ARGS="tests/webhooks -x"
 PYTEST_ARGS ?=
 TEMPLATES = $(shell find templates -name "*.html" 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run test install lint style types floors migrations templates format clean
+.PHONY: run test install reference mutations lint style types floors migrations templates format clean
 
 install: $(INSTALLED)
 
@@ -26,6 +28,13 @@ test: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 $(PYTEST_ARGS)
 
 lint: style types floors migrations templates
+
+reference: install
+	WRITE_REFERENCE=1 $(BIN)/python -m pytest -q tests/test_conversations.py -k page
+
+MUTATIONS ?= 50000
+mutations: install
+	MUTATIONS=$(MUTATIONS) $(BIN)/python -m pytest -q -s --timeout 0 tests/test_mutations.py
 
 style: install
 	$(BIN)/ruff check .
