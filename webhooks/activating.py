@@ -30,10 +30,11 @@ def set_active(
             Webhook.objects.filter(pk__in=ids).update(
                 active=False, disabled_reason=reason, disabled_at=now, updated_at=now
             )
-            Delivery.objects.filter(webhook__in=ids, due_at__isnull=False, lease=None).update(
+            Delivery.objects.filter(webhook__in=ids, status=Delivery.Status.PENDING, lease=None).update(
                 status=Delivery.Status.HELD,
                 reason=f"The webhook was disabled: {reason.label}.",
                 due_at=None,
+                conversation=None,
             )
     for webhook in webhooks:
         webhook.refresh_from_db()

@@ -144,6 +144,8 @@ class WebhooksView(APIView):
             wanted["url"],
             wanted["events"],
             wanted["active"],
+            wanted["ordering"],
+            wanted["max_in_flight"],
         )
         return Response(configured_answer(configured), status=status.HTTP_201_CREATED)
 

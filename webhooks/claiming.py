@@ -2,6 +2,9 @@
 
 On PostgreSQL the webhooks' rows are locked first and counted after: in one statement the count would use a snapshot
 from before the lock, and the cap would break. On SQLite the transaction is IMMEDIATE, which makes the same steps exact.
+
+Two lanes keep a webhook's first tries moving: retries and what is recovered have a share of its cap, never less than
+one slot while they wait. Webhooks that are slow share a part of a worker's slots, which the drain names.
 """
 
 from collections.abc import Sequence
@@ -17,12 +20,13 @@ from django.utils import timezone
 from accounts.ids import new_id
 from webhooks import health
 from webhooks.models import Attempt, Delivery, Webhook
+from webhooks.ordering import park
 from webhooks.outcome import ErrorClass
 
 # Longer than the transport's deadline of 15 s and the recording after it.
 LEASE = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
-# Webhooks looked at in one claim, and rows taken of one webhook.
-WEBHOOKS_PER_CLAIM = 200
+# Webhooks looked at in one claim.
+WEBHOOKS_PER_CLAIM = 100
 
 # The webhooks with rows in the due index, by hopping from one to the next: as many look-ups as there are webhooks,
 # however long their backlogs are. `SELECT DISTINCT` would walk over every pending row.
@@ -47,19 +51,47 @@ class Claim:
     attempts: Sequence[Attempt]
 
 
-def claim(limit: int) -> Claim:
-    """Leases up to `limit` due deliveries, round-robin over webhooks, and writes their attempts as `sending`."""
+@dataclass(frozen=True)
+class _Room:
+    """How much more of a webhook may be in flight, and how much of that in the later lane."""
+
+    webhook: Webhook
+    free: int
+    later: int
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A webhook with open deliveries. `due_at`: when it next has one to send, its pause included."""
+
+    webhook: Webhook
+    due_at: datetime
+    later_due_at: datetime | None
+    first_due_at: datetime | None
+
+
+def later_share(cap: int) -> int:
+    """How many of a webhook's slots retries and what is recovered may take together: the rest is for first tries."""
+    return (cap + 1) // 2
+
+
+def claim(limit: int, slow_limit: int | None = None) -> Claim:
+    """Leases up to `limit` due deliveries, round-robin over webhooks, and writes their attempts as `sending`.
+
+    At most `slow_limit` of them go to webhooks that are slow; None: any number.
+    """
     lease = new_id("lease")
     now = timezone.now()
     # Looked up outside the transaction: an idle drain must not take SQLite's one write lock fifty times a second.
-    candidates = [pk for due_at, pk in _first_due() if due_at <= now][:WEBHOOKS_PER_CLAIM]
+    candidates = _with_room(now, slow_limit)
     if not candidates:
         return Claim(lease, [])
     with transaction.atomic():
-        webhooks = _locked_with_room(candidates)
-        if not webhooks:
+        rooms = _locked_with_room(candidates, now)
+        if not rooms:
             return Claim(lease, [])
-        ids = _take(webhooks, limit, now)
+        park([room.webhook for room in rooms], now)
+        ids = _take(rooms, limit, slow_limit, now)
         deliveries = list(
             Delivery.objects.filter(pk__in=ids).select_related("event").order_by("due_at", "pk")
         )
@@ -67,9 +99,10 @@ def claim(limit: int) -> Claim:
         Delivery.objects.filter(pk__in=ids).update(
             lease=lease, due_at=now + LEASE, attempts_made=F("attempts_made") + 1
         )
+        webhooks = {room.webhook.pk: room.webhook for room in rooms}
         attempts = []
         for delivery in deliveries:
-            delivery.webhook = webhooks[delivery.webhook_id][0]
+            delivery.webhook = webhooks[delivery.webhook_id]
             delivery.attempts_made += 1
             attempts.append(_attempt(delivery, now))
         Attempt.objects.bulk_create(attempts)
@@ -78,11 +111,11 @@ def claim(limit: int) -> Claim:
 
 def next_due_at() -> datetime | None:
     """When a webhook next has something to send, or a lease ends; None: nothing is open."""
-    return min((due_at for due_at, _ in _first_due()), default=None)
+    return min((open.due_at for open in _open_webhooks()), default=None)
 
 
-def _first_due() -> list[tuple[datetime, str]]:
-    """When each webhook with open deliveries next has one to send, soonest first.
+def _open_webhooks() -> list[_Open]:
+    """The webhooks with open deliveries, soonest due first.
 
     A webhook that is to be left alone for a while (its breaker is open, it answered Retry-After) costs a look-up here
     and nothing else, however long its backlog is.
@@ -92,17 +125,67 @@ def _first_due() -> list[tuple[datetime, str]]:
         ids = [row[0] for row in cursor.fetchall()]
     if not ids:
         return []
-    first = Delivery.objects.filter(webhook=OuterRef("pk"), due_at__isnull=False).order_by("due_at")
-    rows = (
-        Webhook.objects.filter(pk__in=ids)
-        .annotate(first_due_at=Subquery(first.values("due_at")[:1]))
-        .values_list("first_due_at", "resume_at", "pk")
-    )
-    return sorted((max(due_at, resume_at or due_at), pk) for due_at, resume_at, pk in rows if due_at)
+    lanes = {
+        name: Subquery(
+            Delivery.objects.filter(webhook=OuterRef("pk"), lane=lane, due_at__isnull=False)
+            .order_by("due_at")
+            .values("due_at")[:1]
+        )
+        for name, lane in [("first_due_at", Delivery.Lane.FIRST), ("later_due_at", Delivery.Lane.LATER)]
+    }
+    found: list[Any] = list(Webhook.objects.filter(pk__in=ids).annotate(**lanes))
+    opened = []
+    for webhook in found:
+        moments = [at for at in (webhook.first_due_at, webhook.later_due_at) if at is not None]
+        if moments:
+            due_at = max(min(moments), webhook.resume_at or min(moments))
+            opened.append(_Open(webhook, due_at, webhook.later_due_at, webhook.first_due_at))
+    return sorted(opened, key=lambda open: (open.due_at, open.webhook.pk))
 
 
-def _locked_with_room(candidates: Sequence[str]) -> dict[str, tuple[Webhook, int]]:
-    """Locks the webhooks that no other claim holds; returns the active ones with room below their cap, and how much."""
+def _with_room(now: datetime, slow_limit: int | None) -> list[str]:
+    """The webhooks that have something due and room for it, as far as can be seen without their locks.
+
+    Those that are full are left out here: a hundred full ones with old backlogs would else be all that a claim sees.
+    """
+    due = [open for open in _open_webhooks() if open.due_at <= now]
+    if slow_limit == 0:
+        due = [open for open in due if not open.webhook.slow or not open.webhook.active]
+    rooms = {room.webhook.pk: room for room in _rooms([open.webhook for open in due], now)}
+    ready = []
+    for open in due:
+        room = rooms.get(open.webhook.pk)
+        first = open.first_due_at is not None and open.first_due_at <= now
+        if not open.webhook.active or (room and (first or room.later > 0)):
+            ready.append(open.webhook.pk)
+    return ready[:WEBHOOKS_PER_CLAIM]
+
+
+def _rooms(webhooks: Sequence[Webhook], now: datetime) -> list[_Room]:
+    """Of those with room below their cap, how much."""
+    if not webhooks:
+        return []
+    in_flight: dict[tuple[str, int], int] = {
+        (webhook, lane): count
+        for webhook, lane, count in Delivery.objects.filter(
+            webhook__in=[webhook.pk for webhook in webhooks], lease__isnull=False, due_at__gt=now
+        )
+        .values_list("webhook", "lane")
+        .annotate(Count("pk"))
+        .order_by()
+    }
+    rooms = []
+    for webhook in webhooks:
+        cap = health.cap(webhook)
+        later = in_flight.get((webhook.pk, Delivery.Lane.LATER), 0)
+        free = cap - later - in_flight.get((webhook.pk, Delivery.Lane.FIRST), 0)
+        if free > 0:
+            rooms.append(_Room(webhook, free, max(0, later_share(cap) - later)))
+    return rooms
+
+
+def _locked_with_room(candidates: Sequence[str], now: datetime) -> list[_Room]:
+    """Locks the webhooks that no other claim holds; returns the active ones with room, in the order of candidates."""
     locked = {
         webhook.pk: webhook
         for webhook in Webhook.objects.filter(pk__in=candidates, deleted_at=None)
@@ -111,43 +194,62 @@ def _locked_with_room(candidates: Sequence[str]) -> dict[str, tuple[Webhook, int
         .select_for_update(skip_locked=True, no_key=True)
     }
     _hold([webhook for webhook in locked.values() if not webhook.active])
-    locked = {pk: webhook for pk, webhook in locked.items() if webhook.active}
-    in_flight: dict[str, int] = dict(
-        Delivery.objects.filter(webhook__in=locked, lease__isnull=False, due_at__gt=timezone.now())
-        .values_list("webhook")
-        .annotate(Count("pk"))
-    )
-    rooms = {
-        pk: (locked[pk], health.cap(locked[pk]) - in_flight.get(pk, 0)) for pk in candidates if pk in locked
-    }
-    return {pk: (webhook, room) for pk, (webhook, room) in rooms.items() if room > 0}
+    return _rooms([locked[pk] for pk in candidates if pk in locked and locked[pk].active], now)
 
 
 def _hold(disabled: Sequence[Webhook]) -> None:
     """Takes what fell due although its webhook was disabled meanwhile out of the due index."""
     if disabled:
         Delivery.objects.filter(webhook__in=disabled, due_at__isnull=False, lease=None).update(
-            status=Delivery.Status.HELD, reason="The webhook was disabled.", due_at=None
+            status=Delivery.Status.HELD, reason="The webhook was disabled.", due_at=None, conversation=None
         )
 
 
-def _take(webhooks: dict[str, tuple[Webhook, int]], limit: int, now: datetime) -> list[str]:
+def _take(rooms: Sequence[_Room], limit: int, slow_limit: int | None, now: datetime) -> list[str]:
     """The ids of the oldest due rows: an equal share of `limit` for each webhook, within its room."""
-    share = max(1, -(-limit // len(webhooks)))
+    share = max(1, -(-limit // len(rooms)))
     parts: list[str] = []
     parameters: list[Any] = []
     due = connection.ops.adapt_datetimefield_value(now)
-    for pk, (_, room) in webhooks.items():
-        parts.append(
-            "SELECT id, place FROM (SELECT id, row_number() OVER (ORDER BY due_at, id) AS place FROM"
-            " (SELECT id, due_at FROM webhooks_delivery WHERE webhook_id = %s AND due_at IS NOT NULL AND due_at <= %s"
-            " ORDER BY due_at, id LIMIT %s) AS oldest) AS placed"
-        )
-        parameters += [pk, due, min(room, share)]
+    for room in rooms:
+        free = min(room.free, share)
+        for lane, most in [(Delivery.Lane.FIRST, free), (Delivery.Lane.LATER, min(room.later, free))]:
+            if most:
+                parts.append(
+                    "SELECT * FROM (SELECT webhook_id, lane, due_at, id FROM webhooks_delivery"
+                    " WHERE webhook_id = %s AND lane = %s AND due_at IS NOT NULL AND due_at <= %s"
+                    " ORDER BY due_at, id LIMIT %s) AS oldest"
+                )
+                parameters += [room.webhook.pk, lane, due, most]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), parameters)
-        rows = sorted((place, pk) for pk, place in cursor.fetchall())
-    return [pk for _, pk in rows[:limit]]
+        found = cursor.fetchall()
+    due_rows: dict[tuple[str, int], list[tuple[Any, str]]] = {}
+    for webhook_id, lane, due_at, pk in found:
+        due_rows.setdefault((webhook_id, lane), []).append((due_at, pk))
+    taken = []
+    for room in rooms:
+        first = sorted(due_rows.get((room.webhook.pk, Delivery.Lane.FIRST), []))
+        later = sorted(due_rows.get((room.webhook.pk, Delivery.Lane.LATER), []))
+        chosen = _mix(room, min(room.free, share), first, later)
+        taken += [(place, due_at, pk, room.webhook.slow) for place, (due_at, pk) in enumerate(chosen)]
+    taken.sort()
+    if slow_limit is not None:
+        slow = {pk for _, _, pk, _ in [row for row in taken if row[3]][slow_limit:]}
+        taken = [row for row in taken if row[2] not in slow]
+    return [pk for _, _, pk, _ in taken[:limit]]
+
+
+def _mix(
+    room: _Room, free: int, first: list[tuple[Any, str]], later: list[tuple[Any, str]]
+) -> list[tuple[Any, str]]:
+    """Up to `free` rows of both lanes: first tries before the others, of which one is always under way."""
+    cap = health.cap(room.webhook)
+    if cap == 1:
+        return sorted(first + later)[:1]
+    owed = 1 if later and room.later == later_share(cap) else 0
+    chosen = first[: free - owed]
+    return chosen + later[: min(room.later, free - len(chosen))]
 
 
 def _mark_interrupted(deliveries: Sequence[Delivery], now: datetime) -> None:

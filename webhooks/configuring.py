@@ -8,10 +8,20 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Workspace
+from accounts.wake import wake
 from events.catalog import not_emitted_by, unknown_names
 from phone_numbers.models import Number
 from webhooks.activating import set_active
-from webhooks.models import EVERYTHING, Delivery, Subscription, Webhook, WebhookSecret
+from webhooks.fanout import DELIVER
+from webhooks.models import (
+    DEFAULT_MAX_IN_FLIGHT,
+    EVERYTHING,
+    Delivery,
+    Subscription,
+    Webhook,
+    WebhookSecret,
+)
+from webhooks.ordering import stop_waiting
 from webhooks.signing import new_secret
 from webhooks.targets import check_url
 
@@ -44,6 +54,8 @@ def create_webhook(
     url: str,
     events: Sequence[str],
     active: bool = True,
+    ordering: str = Webhook.Ordering.NONE,
+    max_in_flight: int = DEFAULT_MAX_IN_FLIGHT,
 ) -> Configured:
     """Creates a webhook with its first secret; raises UnknownEvents or webhooks.targets.TargetError.
 
@@ -59,6 +71,8 @@ def create_webhook(
             name=name,
             url=url,
             active=active,
+            ordering=ordering,
+            max_in_flight=max_in_flight,
             disabled_reason="" if active else Webhook.DisabledReason.PAUSED,
             disabled_at=None if active else timezone.now(),
         )
@@ -74,6 +88,8 @@ def update_webhook(
     url: str | None = None,
     events: Sequence[str] | None = None,
     active: bool | None = None,
+    ordering: str | None = None,
+    max_in_flight: int | None = None,
 ) -> Configured:
     """Changes what is not None; `events` replaces the list. Raises UnknownEvents or webhooks.targets.TargetError."""
     checked = check_url(url) if url is not None else None
@@ -83,7 +99,13 @@ def update_webhook(
             webhook.name = name
         if checked is not None:
             webhook.url = checked
-        webhook.save(update_fields=["name", "url", "updated_at"])
+        if max_in_flight is not None:
+            webhook.max_in_flight = max_in_flight
+        if ordering is not None and ordering != webhook.ordering:
+            webhook.ordering = ordering
+            stop_waiting(webhook, timezone.now())
+            wake(DELIVER)
+        webhook.save(update_fields=["name", "url", "max_in_flight", "ordering", "updated_at"])
         if events is not None:
             webhook.subscriptions.exclude(event__in=wanted).delete()
             Subscription.objects.bulk_create(
@@ -110,6 +132,7 @@ def delete_webhooks(webhooks: Iterable[Webhook]) -> None:
             reason="The webhook was deleted.",
             due_at=None,
             lease=None,
+            conversation=None,
             finished_at=now,
         )
 

@@ -14,6 +14,8 @@ from webhooks.transport import ADDED_HEADERS, MAX_IN_FLIGHT, Transport, transpor
 # Sends that one drain holds open, and rows that it claims at once.
 WINDOW = MAX_IN_FLIGHT
 BATCH = 100
+# Of the window, what webhooks that are slow may hold together.
+SLOW_SLOTS = WINDOW // 2
 # How long outcomes are gathered before they are recorded as a set.
 GATHER = 0.02
 
@@ -23,7 +25,11 @@ class Drain:
 
     def __init__(self, sender: Transport | None = None) -> None:
         self.transport = sender or transport()
-        self.in_flight = 0
+        self._out: dict[str, bool] = {}
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._out)
 
     def step(self) -> int:
         """Claims and sends what is due, records what came back; returns how much is claimed, recorded or out."""
@@ -36,7 +42,8 @@ class Drain:
             self._record(1.0)
 
     def _send(self) -> int:
-        return self._send_claimed(claim(min(BATCH, WINDOW - self.in_flight)))
+        slow_slots = max(0, SLOW_SLOTS - sum(self._out.values()))
+        return self._send_claimed(claim(min(BATCH, WINDOW - self.in_flight), slow_slots))
 
     def _send_claimed(self, claimed: Claim) -> int:
         now = timezone.now()
@@ -44,14 +51,14 @@ class Drain:
             request = request_of(attempt, secrets_of(attempt.delivery.webhook, now), now)
             attempt.request_headers = {**ADDED_HEADERS, **request.headers}
             self.transport.submit(request, (claimed.lease, attempt))
-        self.in_flight += len(claimed.attempts)
+            self._out[attempt.pk] = attempt.delivery.webhook.slow
         return len(claimed.attempts)
 
     def _record(self, timeout: float) -> int:
         gathered = self._collect(timeout)
-        self.in_flight -= len(gathered)
         by_lease: dict[str, list[tuple[Attempt, Outcome]]] = {}
         for (lease, attempt), outcome in gathered:
+            self._out.pop(attempt.pk)
             by_lease.setdefault(lease, []).append((attempt, outcome))
         record(by_lease)
         return len(gathered)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.wake import wake
 from events.models import Event
 from webhooks.models import EVERYTHING, Delivery, Subscription, Webhook
+from webhooks.ordering import conversation_of
 
 DELIVER = "webhooks.tasks.deliver"
 
@@ -64,7 +65,9 @@ def _hears(webhook: Webhook, event: Event) -> bool:
 
 def _delivery(event: Event, webhook: Webhook, now: datetime) -> Delivery:
     if webhook.active:
-        return Delivery(event=event, webhook=webhook, due_at=now)
+        return Delivery(
+            event=event, webhook=webhook, due_at=now, conversation=conversation_of(event, webhook)
+        )
     return Delivery(
         event=event,
         webhook=webhook,

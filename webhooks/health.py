@@ -15,6 +15,8 @@ GONE = 410
 # So many failures in a row open the breaker: nothing is sent for a while, then one delivery tries again.
 BREAKER_OPENS_AFTER = 10
 BREAKER_DELAYS = [timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 300)]
+# An attempt that took longer makes its webhook slow, until one batch of attempts was all quicker.
+SLOW_AFTER = timedelta(seconds=2)
 # What a Retry-After may ask of the whole webhook at most.
 MAX_PAUSE = timedelta(hours=1)
 
@@ -64,6 +66,7 @@ def take_into_account(
                 consecutive_failures=total,
                 resume_at=now + pause if pause else None,
             )
+    _mark_slow(webhooks, results)
     gone = {attempt.webhook_id for attempt, outcome in results if outcome.status_code == GONE}
     _disable([webhooks[pk] for pk in gone], Webhook.DisabledReason.GONE)
     hopeless = [
@@ -76,6 +79,20 @@ def take_into_account(
         and now - webhook.failing_since >= DISABLED_AFTER
     ]
     _disable(hopeless, Webhook.DisabledReason.FAILING)
+
+
+def _mark_slow(webhooks: Mapping[str, Webhook], results: Sequence[tuple[Attempt, Outcome]]) -> None:
+    longest: dict[str, int] = {}
+    for attempt, outcome in results:
+        longest[attempt.webhook_id] = max(outcome.duration_ms, longest.get(attempt.webhook_id, 0))
+    for slow in (True, False):
+        changed = [
+            pk
+            for pk, duration in longest.items()
+            if (duration > SLOW_AFTER.total_seconds() * 1000) is slow and webhooks[pk].slow is not slow
+        ]
+        if changed:
+            Webhook.objects.filter(pk__in=changed).update(slow=slow)
 
 
 def _asked_pauses(results: Sequence[tuple[Attempt, Outcome]]) -> dict[str, timedelta]:

@@ -56,6 +56,8 @@ class Webhook(models.Model):
     last_success_at = models.DateTimeField(null=True, blank=True)
     # The breaker, and what Retry-After asked for: nothing is sent before this moment.
     resume_at = models.DateTimeField(null=True, blank=True)
+    # Whether its last answers took long (webhooks/health.py): slow webhooks share a part of a worker's slots.
+    slow = models.BooleanField(default=False)
     # The last e-mail about the present trouble: 0 none, 1 first hour, 2 half time, 3 disabled.
     warned = models.PositiveSmallIntegerField(default=0)
 
@@ -111,8 +113,52 @@ class Trigger(models.TextChoices):
     TEST = "test"
 
 
+class RecoveryJob(models.Model):
+    """Sending again what a webhook missed, in chunks and behind its live traffic (webhooks/recovering.py)."""
+
+    class Kind(models.TextChoices):
+        FAILED = "failed", "Given up or held since a moment"
+        MISSED = "missed", "Every event since a moment that it would hear now and has no success for"
+        SELECTION = "selection", "Deliveries that were picked"
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        CANCELED = "canceled", "Canceled"
+
+    id = IdField("job")
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="recovery_jobs")
+    kind = models.CharField(max_length=10, choices=Kind)
+    # Events recorded from this moment on; NULL: a selection.
+    since = models.DateTimeField(null=True, blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.RUNNING)
+    # Counted when it began; how many were made due again so far.
+    total = models.PositiveIntegerField(default=0)
+    released = models.PositiveIntegerField(default=0)
+    # The id, of a delivery or an event, up to which it is done; and the one where it ends.
+    cursor = models.CharField(max_length=40, blank=True, default="")
+    until = models.CharField(max_length=40)
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # Read by the drain.
+            models.Index(
+                fields=["webhook"], condition=Q(finished_at__isnull=True), name="webhooks_recovery_running"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
 class Delivery(models.Model):
     """One event to one webhook, until it is delivered or given up."""
+
+    class Lane(models.IntegerChoices):
+        FIRST = 0, "First tries"
+        LATER = 1, "Retries, and what is recovered"
 
     class Status(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -128,6 +174,14 @@ class Delivery(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     # Why it is held or was given up, as a sentence.
     reason = models.CharField(max_length=300, blank=True, default="")
+    # Within a webhook the later lane never has more than its share of the cap (webhooks/claiming.py).
+    lane = models.PositiveSmallIntegerField(choices=Lane, default=Lane.FIRST)
+    # In which it takes its turn, while it is open and its webhook keeps the order (webhooks/ordering.py); NULL: none.
+    conversation = models.CharField(max_length=110, null=True, blank=True, editable=False)
+    # The job that made it due again.
+    job = models.ForeignKey(
+        RecoveryJob, models.SET_NULL, null=True, blank=True, related_name="deliveries", db_index=False
+    )
     # Attempts begun. The first is 1.
     attempts_made = models.PositiveSmallIntegerField(default=0)
     # The next attempt; while one is in flight the end of its lease; NULL = nothing is to be done.
@@ -149,12 +203,21 @@ class Delivery(models.Model):
             # only where the query repeats its condition literally.
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="webhooks_delivery_due"),
             models.Index(
-                fields=["webhook", "due_at", "id"],
+                fields=["webhook", "lane", "due_at", "id"],
                 condition=Q(due_at__isnull=False),
                 name="webhooks_delivery_fair",
             ),
             models.Index(
                 fields=["webhook"], condition=Q(lease__isnull=False), name="webhooks_delivery_leased"
+            ),
+            # The turns of conversations (webhooks/ordering.py), and the progress of recoveries.
+            models.Index(
+                fields=["webhook", "conversation", "id"],
+                condition=Q(conversation__isnull=False),
+                name="webhooks_delivery_turn",
+            ),
+            models.Index(
+                fields=["job", "status"], condition=Q(job__isnull=False), name="webhooks_delivery_job"
             ),
             # The list of a webhook's deliveries, newest first.
             models.Index(fields=["webhook", "-id"], name="webhooks_delivery_log"),

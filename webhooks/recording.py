@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from webhooks import health, retry
 from webhooks.models import Attempt, Delivery, Trigger, Webhook
+from webhooks.ordering import release
 from webhooks.outcome import Outcome
 from webhooks.retention import discreet, settle
 
@@ -51,6 +52,10 @@ def record(results: Mapping[str, Sequence[Result]]) -> None:
         _write_attempts(ours, now)
         _settle([result for result in ours if result[1].succeeded], now)
         _retry([result for result in ours if not result[1].succeeded], now)
+        concluded = [
+            attempt.delivery for attempt, _ in ours if attempt.delivery.status != Delivery.Status.PENDING
+        ]
+        release([(delivery.webhook_id, delivery.conversation) for delivery in concluded], now)
         health.take_into_account(webhooks, ours, now)
         settle([attempt.delivery.event for attempt, _ in ours])
 
@@ -77,8 +82,15 @@ def _write_attempts(results: Sequence[Result], now: datetime) -> None:
 
 
 def _settle(results: Sequence[Result], now: datetime) -> None:
+    for attempt, _ in results:
+        attempt.delivery.status = Delivery.Status.DELIVERED
     Delivery.objects.filter(pk__in=[attempt.delivery_id for attempt, _ in results]).update(
-        status=Delivery.Status.DELIVERED, reason="", due_at=None, lease=None, finished_at=now
+        status=Delivery.Status.DELIVERED,
+        reason="",
+        due_at=None,
+        lease=None,
+        conversation=None,
+        finished_at=now,
     )
 
 
@@ -87,6 +99,7 @@ def _retry(results: Sequence[Result], now: datetime) -> None:
     for attempt, outcome in results:
         delivery = attempt.delivery
         delivery.lease = None
+        delivery.lane = Delivery.Lane.LATER
         delay = None
         if delivery.trigger != Trigger.TEST:
             delay = retry.delay_after(delivery.attempts_made, random.uniform(-1, 1))  # noqa: S311
@@ -98,4 +111,8 @@ def _retry(results: Sequence[Result], now: datetime) -> None:
             delivery.reason = outcome.error[:300]
         deliveries.append(delivery)
     if deliveries:
-        Delivery.objects.bulk_update(deliveries, ["status", "reason", "due_at", "lease", "finished_at"])
+        Delivery.objects.bulk_update(
+            deliveries, ["status", "reason", "due_at", "lease", "lane", "finished_at"]
+        )
+        given_up = [row.pk for row in deliveries if row.status == Delivery.Status.EXHAUSTED]
+        Delivery.objects.filter(pk__in=given_up, conversation__isnull=False).update(conversation=None)

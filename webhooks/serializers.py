@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api_fields import FlagField, MomentField, TextField, iso
-from webhooks.models import Attempt, Delivery, Webhook
+from webhooks.models import DEFAULT_MAX_IN_FLIGHT, Attempt, Delivery, Webhook
 
 # How the log's two words cover an attempt's four: what is not (yet) known to have arrived has not succeeded.
 SUCCESS, FAILED = "SUCCESS", "FAILED"
@@ -26,6 +26,21 @@ class WebhookInputSerializer(serializers.Serializer[dict[str, Any]]):
         required=False, allow_null=True, max_length=40, help_text="null: every number of the workspace."
     )
     active = FlagField(required=False, default=True)
+    ordering = serializers.ChoiceField(
+        choices=Webhook.Ordering.choices,
+        required=False,
+        default=Webhook.Ordering.NONE,
+        help_text="conversation: the events of one conversation arrive one at a time, in order; one that fails holds "
+        "back only its own conversation. none: as soon as possible.",
+    )
+    maxInFlight = serializers.IntegerField(
+        source="max_in_flight",
+        min_value=1,
+        max_value=100,
+        required=False,
+        default=DEFAULT_MAX_IN_FLIGHT,
+        help_text="How many deliveries may be under way at once.",
+    )
 
 
 class WebhookSerializer(serializers.Serializer[Webhook]):
@@ -39,6 +54,8 @@ class WebhookSerializer(serializers.Serializer[Webhook]):
         source="disabled_reason", help_text="paused, gone or failing; empty while active."
     )
     disabledAt = MomentField(source="disabled_at", allow_null=True)
+    ordering = serializers.CharField(help_text="none or conversation.")
+    maxInFlight = serializers.IntegerField(source="max_in_flight")
     failingSince = MomentField(source="failing_since", allow_null=True)
     consecutiveFailures = serializers.IntegerField(source="consecutive_failures")
     lastAttemptAt = MomentField(source="last_attempt_at", allow_null=True)

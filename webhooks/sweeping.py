@@ -7,6 +7,7 @@ from events import normalizing
 from messaging import sending
 from phone_numbers import health
 from webhooks import claiming, retention
+from webhooks.ordering import release_forgotten
 
 DRAINS = {
     "phone_numbers.tasks.check_health": health.next_due_at,
@@ -20,6 +21,7 @@ DRAINS = {
 def sweep_all() -> None:
     """Wakes each drain whose work is due, or falls due before the next sweep."""
     health.plan_checks()
+    release_forgotten(timezone.now())
     for drain, next_due_at in DRAINS.items():
         due_at = next_due_at()
         if due_at is not None and due_at <= timezone.now() + HORIZON:

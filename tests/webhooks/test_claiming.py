@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks.claiming import LEASE, claim
+from webhooks.claiming import LEASE, WEBHOOKS_PER_CLAIM, claim
 from webhooks.models import Attempt, Delivery, Webhook
 
 pytestmark = pytest.mark.django_db
@@ -90,5 +90,63 @@ def test_a_claim_costs_the_same_queries_whatever_its_size(
 ) -> None:
     for _ in range(webhooks):
         due(WebhookFactory(number=alice.number), 3)
-    with django_assert_num_queries(11):  # type: ignore[operator]
+    with django_assert_num_queries(12):  # type: ignore[operator]
         assert len(claim(100).attempts) == 3 * webhooks
+
+
+def taken(limit: int = 100, slow_limit: int | None = None) -> list[Delivery]:
+    return [attempt.delivery for attempt in claim(limit, slow_limit).attempts]
+
+
+def lanes(deliveries: list[Delivery]) -> list[int]:
+    return sorted(delivery.lane for delivery in deliveries)
+
+
+def test_retries_never_take_more_than_their_share_of_a_cap(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, max_in_flight=5)
+    due(webhook, 10, lane=Delivery.Lane.LATER, due_at=timezone.now() - timedelta(hours=1))
+    assert lanes(taken()) == [1, 1, 1]
+    due(webhook, 10)
+    assert lanes(taken()) == [0, 0]
+
+
+def test_first_tries_leave_one_slot_to_the_retries(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, max_in_flight=5)
+    due(webhook, 10)
+    due(webhook, 10, lane=Delivery.Lane.LATER)
+    assert lanes(taken()) == [0, 0, 0, 0, 1]
+
+
+def test_a_cap_of_one_takes_whatever_waits_longest(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, max_in_flight=1)
+    due(webhook, 1)
+    (retry,) = due(webhook, 1, lane=Delivery.Lane.LATER, due_at=timezone.now() - timedelta(minutes=1))
+    assert taken() == [retry]
+
+
+def test_slow_webhooks_share_the_slots_that_are_left_to_them(alice: Tenant) -> None:
+    for _ in range(4):
+        due(WebhookFactory(number=alice.number, slow=True), 5, due_at=timezone.now() - timedelta(hours=1))
+    quick = WebhookFactory(number=alice.number)
+    due(quick, 3)
+    claimed = taken(slow_limit=6)
+    assert len([delivery for delivery in claimed if delivery.webhook.slow]) == 6
+    assert len([delivery for delivery in claimed if delivery.webhook == quick]) == 3
+    assert taken(slow_limit=0) == []
+
+
+def test_full_webhooks_with_old_backlogs_do_not_stand_before_the_others(alice: Tenant) -> None:
+    for _ in range(WEBHOOKS_PER_CLAIM):
+        webhook = WebhookFactory(number=alice.number, max_in_flight=1)
+        due(webhook, 2, due_at=timezone.now() - timedelta(hours=1))
+    assert len(taken()) == WEBHOOKS_PER_CLAIM
+    (delivery,) = due(WebhookFactory(number=alice.number), 1)
+    assert taken() == [delivery]
+
+
+def test_a_hundred_webhooks_with_both_lanes_are_one_claim(alice: Tenant) -> None:
+    for _ in range(WEBHOOKS_PER_CLAIM):
+        webhook = WebhookFactory(number=alice.number)
+        due(webhook, 1)
+        due(webhook, 1, lane=Delivery.Lane.LATER)
+    assert len(taken(200)) == 2 * WEBHOOKS_PER_CLAIM
