@@ -18,7 +18,7 @@ from events.calls import CallArrival, record_calls
 from events.models import RawPayload
 from events.retention import blank_payloads
 from messaging.arrivals import Arrival
-from messaging.receiving import receive
+from messaging.receiving import receive, too_early
 from messaging.retention import forget
 from messaging.signals import messages_changed
 from messaging.statuses import advance
@@ -43,6 +43,9 @@ MAX_TRIES = 5
 HOLD_STATUSES = timedelta(minutes=1)
 HOLD_STEP = timedelta(seconds=2)
 WAITING = "Waits for the message that it is about."
+# The same for an answer: to whom it is one, is known when the send that runs has ended.
+HOLD_ANSWERS = timedelta(seconds=20)
+EARLY = "Waits for a message that is being sent, and that it may answer."
 
 
 @dataclass
@@ -173,8 +176,19 @@ def _apply(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
             else:
                 calls.append(Arrival(number, report, at, payload.pk))
     identities.learn(learned)
+    inbound = _resolved(inbound)
+    early = _early(inbound, batch)
+    if early:
+        # As a whole, so that what is in one payload is told in its order.
+        kept = [parsed for parsed in batch if parsed.payload.pk not in early]
+        due_at = timezone.now() + HOLD_STEP
+        held = [parsed.payload for parsed in batch if parsed.payload.pk in early]
+        return [
+            *((payload, Result(RawPayload.Status.PENDING, EARLY, due_at)) for payload in held),
+            *_apply(kept),
+        ]
     changes, unmatched = advance(statuses)
-    changes += receive(_resolved(inbound))
+    changes += receive(inbound)
     if changes:
         messages_changed.send(sender=RawPayload, changes=changes)
         forget(change.message for change in changes)
@@ -184,6 +198,13 @@ def _apply(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:
     )
     waiting_ids = {arrival.raw_payload_id for arrival in unmatched}
     return [(parsed.payload, _result(parsed, parsed.payload.pk in waiting_ids)) for parsed in batch]
+
+
+def _early(inbound: Sequence[Arrival[InboundMessage]], batch: Sequence[Parsed]) -> set[str]:
+    """Returns the payloads that are looked at again once a send has ended, each for some seconds at most."""
+    since = timezone.now() - HOLD_ANSWERS
+    fresh = {parsed.payload.pk for parsed in batch if parsed.payload.received_at > since}
+    return {arrival.raw_payload_id or "" for arrival in too_early(inbound)} & fresh
 
 
 def _resolved(arrivals: Sequence[Arrival[InboundMessage]]) -> list[Arrival[InboundMessage]]:

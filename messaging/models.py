@@ -15,6 +15,9 @@ from phone_numbers.models import Number
 # A personal text that may be unknown (None), which is not the same as empty.
 NullableText = SealableTextField[str | None, str | None]
 
+# The lease of the drain that sends a message begins so; any other says that nobody sends it any more.
+LEASE_PREFIX = "lease_"
+
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def outbound(self) -> Self:

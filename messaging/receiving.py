@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db.models import Max
+from django.utils import timezone
 
 from messaging.arrivals import Arrival
 from messaging.changes import MessageChange, MessageChangeKind
-from messaging.models import Message
+from messaging.models import LEASE_PREFIX, Message
 from phone_numbers.models import Number
 from phone_numbers.phones import contact_key
 from phone_numbers.reports import InboundMessage
@@ -51,6 +52,41 @@ def receive(arrivals: Sequence[Arrival[InboundMessage]]) -> list[MessageChange]:
         )
         for arrival, message in new
     ]
+
+
+def too_early(arrivals: Sequence[Arrival[InboundMessage]]) -> list[Arrival[InboundMessage]]:
+    """Returns those that quote a message which nobody knows, while one to the same chat is being sent just now.
+
+    WhatsApp's id of that one comes with the answer to the send: only then can be told what is quoted.
+    """
+    quoting = {_quoted(arrival): arrival for arrival in arrivals if _may_quote_us(arrival.report)}
+    if not quoting:
+        return []
+    known = Message.objects.filter(
+        number__in={number_id for number_id, _ in quoting},
+        external_id__in={external_id for _, external_id in quoting},
+    ).values_list("number_id", "external_id")
+    unknown = [arrival for place, arrival in quoting.items() if place not in set(known)]
+    if not unknown:
+        return []
+    in_flight = Message.objects.outbound().filter(
+        number__in={arrival.number.pk for arrival in unknown},
+        status=Message.Status.QUEUED,
+        external_id=None,
+        due_at__gt=timezone.now(),
+        lease__startswith=LEASE_PREFIX,
+    )
+    chats = {(message.number_id, message.conversation) for message in in_flight}
+    return [arrival for arrival in unknown if (arrival.number.pk, _chat(arrival.report)) in chats]
+
+
+def _may_quote_us(report: InboundMessage) -> bool:
+    return report.quote is not None and report.quote.ours is not False
+
+
+def _chat(report: InboundMessage) -> str:
+    sender = report.sender
+    return (report.group_id or report.newsletter_id or contact_key(sender.phone, sender.opaque_id))[:64]
 
 
 def _message(arrival: Arrival[InboundMessage]) -> Message:

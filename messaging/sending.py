@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.failures import describe
 from accounts.ids import new_id
 from messaging.changes import MessageChange
-from messaging.models import Message
+from messaging.models import LEASE_PREFIX, Message
 from messaging.retention import forget
 from messaging.signals import messages_changed
 from messaging.statuses import reach
@@ -40,7 +40,7 @@ RETRY_DELAYS = [timedelta(seconds=seconds) for seconds in (2, 10, 30, 120, 600)]
 
 def send_batch(limit: int = BATCH) -> int:
     """Sends up to `limit` due messages; returns how many were taken."""
-    lease = new_id("lease")
+    lease = new_id(LEASE_PREFIX.rstrip("_"))
     fresh, interrupted, expired = _claim(limit, lease)
     if expired:
         _fail(expired, lease, "EXPIRED", "The message could not be sent before its deliverUntil.")
