@@ -47,6 +47,8 @@ SECTIONS = {"/deliveries": "/webhooks"}
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Context processor: `navigation` for members of a workspace, `demo`."""
     context: dict[str, Any] = {"demo": settings.DEMO}
+    # A page that was refused has no workspace, but may still offer to look something up.
+    context["jump_url"] = reverse("find")
     workspace: Workspace | None = getattr(request, "workspace", None)
     if workspace is not None and not getattr(request, "fragment", False):
         counts = {"webhooks": count_needing_attention(workspace)}

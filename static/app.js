@@ -66,6 +66,16 @@
       }
       return;
     }
+    const pause = event.target.closest("[data-key=pause]");
+    if (pause) {
+      const paused = pause.getAttribute("aria-pressed") !== "true", dot = $("#live-state");
+      pause.setAttribute("aria-pressed", paused);
+      $("span", pause).textContent = paused ? "Resume" : "Pause";
+      dot.toggleAttribute("data-state", paused);
+      if (paused) dot.dataset.state = "paused";
+      dot.textContent = paused ? "Paused: newer rows are held" : "Connected";
+      return;
+    }
     const row = event.target.closest("tr[data-href]");
     if (row && !event.target.closest("a, button, input, label, summary") && !String(getSelection())) $("a", row).click();
   });
@@ -112,6 +122,16 @@
     const element = event.detail.elt, polls = /every/.test(element.getAttribute("hx-trigger") || "");
     if (polls && (document.hidden || (element.id === "live-rows" && $("[data-key=pause][aria-pressed=true]")))) event.preventDefault();
   });
+
+  const connected = (yes) => {
+    const dot = $("#live-state");
+    if (!dot || dot.dataset.state === "paused") return;
+    dot.toggleAttribute("data-state", !yes);
+    if (!yes) dot.dataset.state = "off";
+    dot.textContent = yes ? "Connected" : "No connection: resumes by itself";
+  };
+  document.addEventListener("htmx:sendError", () => connected(false));
+  document.addEventListener("htmx:afterOnLoad", () => connected(true));
 
   /* ---- times ---- */
   const pad = (number) => String(number).padStart(2, "0");

@@ -125,15 +125,11 @@ def rows_of(webhooks: QuerySet[Webhook], now: datetime | None = None) -> list[Ro
         .annotate(
             pending_count=CappedCount(mine.filter(due_at__isnull=False).values("pk")[:COUNTED]),
             held_count=CappedCount(mine.filter(status=Delivery.Status.HELD).values("pk")[:COUNTED]),
-            oldest_recent=Subquery(
-                Attempt.objects.filter(webhook=OuterRef("pk"))
-                .order_by("-pk")
-                .values("pk")[RECENT - 1 : RECENT]
-            ),
+            oldest_recent=nth_newest(Attempt.objects.all(), RECENT),
         )
     )
     found: list[Any] = list(annotated.order_by("name", "pk")[:MAX_WEBHOOKS])
-    recent = _recent_attempts(found)
+    recent = recent_attempts(found)
     return [
         Row(
             webhook,
@@ -148,13 +144,19 @@ def rows_of(webhooks: QuerySet[Webhook], now: datetime | None = None) -> list[Ro
     ]
 
 
-def _recent_attempts(webhooks: Sequence[Any]) -> dict[str, list[Attempt]]:
+def nth_newest(attempts: QuerySet[Attempt], place: int) -> Subquery:
+    """The id of the attempt of the outer webhook in that place, the newest being 1; NULL where there are fewer."""
+    mine = attempts.filter(webhook=OuterRef("pk")).order_by("-pk")
+    return Subquery(mine.values("pk")[place - 1 : place])
+
+
+def recent_attempts(webhooks: Sequence[Any], since: str = "") -> dict[str, list[Attempt]]:
+    """The attempts of webhooks from their `oldest_recent` (nth_newest) on, oldest first; `since` is an id."""
     recent: dict[str, list[Attempt]] = {webhook.pk: [] for webhook in webhooks}
     wanted = Q(pk__in=[])
     for webhook in webhooks:
         # A range on (webhook, id) each, however long the log is.
-        newer = Q(pk__gte=webhook.oldest_recent) if webhook.oldest_recent else Q()
-        wanted |= Q(webhook=webhook.pk) & newer
+        wanted |= Q(webhook=webhook.pk, pk__gte=max(webhook.oldest_recent or "", since))
     for attempt in Attempt.objects.filter(wanted).only(*LIGHT).order_by("pk"):
         recent[attempt.webhook_id].append(attempt)
     return recent

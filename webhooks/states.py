@@ -63,8 +63,8 @@ def webhook_state(webhook: Webhook, events: list[str], last: Attempt | None, now
 def _disabled(webhook: Webhook) -> State:
     reason = Webhook.DisabledReason(webhook.disabled_reason or Webhook.DisabledReason.PAUSED)
     if reason is Webhook.DisabledReason.PAUSED:
-        return State("idle", "Paused", "A person paused it; what happens meanwhile is kept")
-    return State("bad", "Disabled", f"{reason.label}; what it missed is kept")
+        return State("idle", "Paused", "By a person; what happens meanwhile is kept")
+    return State("bad", "Disabled", reason.label)
 
 
 def delivery_state(delivery: Delivery, last: Attempt | None, now: datetime) -> State:

@@ -33,7 +33,7 @@ from webhooks.models import EVERYTHING, Attempt, Delivery, Webhook
 from webhooks.states import attempt_state, delivery_state, next_step, webhook_state
 from webhooks.wording import count
 
-PAGE = 50
+PAGE = 25
 # The attempts that a webhook's figures are made of, at most: the newest of the last 24 hours.
 MEASURED = 2000
 STATUSES = {
