@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from phone_numbers.providers.meta.parsing import Context
 
 DIRECTIONS = {"USER_INITIATED": "INBOUND", "BUSINESS_INITIATED": "OUTBOUND"}
-# `status` of value.statuses[] with type "call": how an outbound call goes on at the customer.
+# `status` of value.statuses[]: how an outbound call goes on at the customer.
 CALL_STATUSES = {"RINGING": CallKind.RINGING, "ACCEPTED": CallKind.CONNECTED, "REJECTED": CallKind.ENDED}
 
 
 def parse_call(call: dict[str, Any], context: "Context") -> list[Report]:
     """One of value.calls[]: `connect` (the offer of an inbound call is its ring) or `terminate`."""
     event = text(call.get("event")).lower()
-    direction = DIRECTIONS.get(text(call.get("direction")).upper())
+    direction = DIRECTIONS.get(text(call.get("direction")).upper()) or _direction(call, context)
     us, them = Contact(phone=context.own_phone), _other(call, direction, context)
     outbound = direction == "OUTBOUND"
     duration = _seconds(call.get("duration"))
@@ -47,7 +47,7 @@ def parse_call(call: dict[str, Any], context: "Context") -> list[Report]:
 
 
 def parse_call_status(status: dict[str, Any], context: "Context") -> list[Report]:
-    """One of value.statuses[] with type "call": only outbound calls have them."""
+    """One of value.statuses[] of field `calls`, or with type "call": only outbound calls have them."""
     word = text(status.get("status")).upper()
     if word not in CALL_STATUSES:
         return [Ignored(reason=f"The call status {word[:60]!r} makes no event of its own.")]
@@ -82,6 +82,14 @@ def parse_permission(message: dict[str, Any], sender: Contact, own_phone: str) -
         recipient=Contact(phone=own_phone),
         at=moment(message.get("timestamp")),
     )
+
+
+def _direction(call: dict[str, Any], context: "Context") -> str | None:
+    """Who called whom, where the payload only names the two."""
+    by_us, to_us = context.is_us(text(call.get("from"))), context.is_us(text(call.get("to")))
+    if by_us == to_us:
+        return None
+    return "OUTBOUND" if by_us else "INBOUND"
 
 
 def _other(call: dict[str, Any], direction: str | None, context: "Context") -> Contact:

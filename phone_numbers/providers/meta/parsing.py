@@ -6,6 +6,7 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from phone_numbers.payloads import identifier, load, moment, record, records, text
@@ -44,6 +45,9 @@ NOT_WRITTEN = {
     "revoke": "A message that was taken back.",
     "request_welcome": "A chat was opened; nothing was written.",
 }
+# A change without a number's id comes to every number of its business account, and happened to one at most. A status
+# may be kept all the same: it finds its own message.
+NOBODYS = "The change does not say which number it is about."
 # Keys beside which a message without `type` can be told.
 TELLING = (*MEDIA, "text", "location", "contacts", "reaction", "button", "interactive")
 
@@ -53,21 +57,22 @@ class Context:
 
     def __init__(self, value: dict[str, Any], own_phone: str) -> None:
         metadata = record(value.get("metadata"))
-        self.own_phone = own_phone or to_e164(text(metadata.get("display_phone_number")))
-        self.own_ids = {identifier(metadata.get("phone_number_id"))} - {""}
-        self.contacts = records(value.get("contacts"))
+        displayed = to_e164(text(metadata.get("display_phone_number")))
+        self.own_phone = own_phone or displayed
+        self.own_phones = (own_phone, displayed)
+        self.own_id = identifier(metadata.get("phone_number_id"))
+        # The first of equals wins. Looked up, since a signed payload may hold thousands of contacts and messages.
+        self.by_phone: dict[str, dict[str, Any]] = {}
+        self.by_user_id: dict[str, dict[str, Any]] = {}
+        for contact in records(value.get("contacts")):
+            self.by_phone.setdefault(text(contact.get("wa_id")), contact)
+            self.by_user_id.setdefault(text(contact.get("user_id")), contact)
 
     def contact(self, phone_text: str, user_id: str) -> Contact:
         """The contact of an id or phone: matched by id, never by place; the phone wins where both are there."""
-        found = next(
-            (
-                contact
-                for contact in self.contacts
-                if (phone_text and text(contact.get("wa_id")) == phone_text)
-                or (user_id and text(contact.get("user_id")) == user_id)
-            ),
-            {},
-        )
+        by_phone = self.by_phone.get(phone_text) if phone_text else None
+        by_user_id = self.by_user_id.get(user_id) if user_id else None
+        found = by_phone or by_user_id or {}
         user_id = user_id or identifier(found.get("user_id"))
         phone = to_e164(phone_text) or to_e164(text(found.get("wa_id")))
         return Contact(
@@ -75,7 +80,11 @@ class Context:
         )
 
     def is_us(self, sender: str) -> bool:
-        return sender in self.own_ids or same_phone(to_e164(sender), self.own_phone)
+        """Whether a sender is our number: by its id at Meta, as it is displayed there, or as it is known here."""
+        if not sender:
+            return False
+        phone = to_e164(sender)
+        return sender == self.own_id or any(same_phone(phone, own) for own in self.own_phones)
 
 
 def parse(body: str, own_phone: str) -> list[Report]:
@@ -87,24 +96,28 @@ def parse(body: str, own_phone: str) -> list[Report]:
     reports: list[Report] = []
     for entry in records(payload.get("entry")):
         for change in records(entry.get("changes")):
-            reports += _change(payload, entry, change, own_phone)
+            reports += _change(entry, change, own_phone)
     return reports or [Ignored(reason="The payload holds no change.")]
 
 
-def _change(
-    payload: dict[str, Any], entry: dict[str, Any], change: dict[str, Any], own_phone: str
-) -> list[Report]:
+def _change(entry: dict[str, Any], change: dict[str, Any], own_phone: str) -> list[Report]:
     field, value = text(change.get("field")), record(change.get("value"))
     context = Context(value, own_phone)
     if field == "messages":
-        return _each(value, "messages", _message, context) + _each(value, "statuses", _status, context) or [
+        written = _each(value, "messages", _message, context)
+        if written and not context.own_id:
+            written = [Ignored(reason=NOBODYS)]
+        return written + _each(value, "statuses", _status, context) or [
             Ignored(reason="A change of messages without a message or status.")
         ]
     if field == "calls":
-        calls = _each(value, "calls", parse_call, context) + _each(value, "statuses", _status, context)
-        return [*calls, _envelope(payload, entry, change)]
+        if not context.own_id:
+            return [Ignored(reason=NOBODYS)]
+        calls = _each(value, "calls", parse_call, context)
+        calls += _each(value, "statuses", parse_call_status, context)
+        return [*calls, _envelope(entry, change)]
     if field == "account_update":
-        return [_account(value)]
+        return [_account(value, moment(entry.get("time")))]
     if field in ("smb_message_echoes", "message_echoes"):
         return [Ignored(reason="A message of our own, written in the WhatsApp Business app.")]
     return [Ignored(reason=f"Meta's field {field[:60]!r} makes no event.")]
@@ -119,20 +132,18 @@ def _each(
     return [report for item in records(value.get(key)) for report in parse_one(item, context)]
 
 
-def _envelope(payload: dict[str, Any], entry: dict[str, Any], change: dict[str, Any]) -> Report:
+def _envelope(entry: dict[str, Any], change: dict[str, Any]) -> Report:
     """The raw envelope around one `calls` change, without what no database can hold."""
     envelope = {
-        "object": text(payload.get("object")) or "whatsapp_business_account",
+        "object": "whatsapp_business_account",
         "entry": [{**entry, "changes": [change]}],
     }
     try:
-        storable = json.dumps(envelope, ensure_ascii=False).encode("utf-8", "replace")
+        # NaN and Infinity, which Python reads, are no JSON that a receiver could.
+        storable = json.dumps(envelope, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         return CallsEnvelope(envelope=json.loads(storable))
     except (ValueError, RecursionError):
-        return Ignored(reason="The envelope of the call is nested too deeply.")
-
-
-# --- Messages ---------------------------------------------------------------------------------------------------
+        return Ignored(reason="The envelope of the call cannot be written as JSON.")
 
 
 def _message(message: dict[str, Any], context: Context) -> list[Report]:
@@ -222,17 +233,15 @@ def _quote(kind: str, message: dict[str, Any], context: Context) -> Quote | None
     if not message_id:
         return None
     sender = text(quoted.get("from"))
-    if "referred_product" in quoted and not context.is_us(sender):
-        return Quote(message_id=message_id, ours=False)
     return Quote(message_id=message_id, ours=context.is_us(sender) if sender else None)
-
-
-# --- Statuses ---------------------------------------------------------------------------------------------------
 
 
 def _status(status: dict[str, Any], context: Context) -> list[Report]:
     if text(status.get("type")) == "call":
         return parse_call_status(status, context)
+    if text(status.get("type")) == "payment":
+        # …/cloud-api/payments-api: its "failed" is a payment's, of a message that arrived.
+        return [Ignored(reason="The state of a payment makes no event.")]
     word = text(status.get("status")).lower()
     if word not in STATUSES:
         return [Ignored(reason=f"Meta's status {word[:60]!r} makes no event.")]
@@ -269,7 +278,7 @@ def _error(status: dict[str, Any]) -> tuple[str, str | None]:
     ) if known else None
 
 
-def _account(value: dict[str, Any]) -> Report:
+def _account(value: dict[str, Any], at: datetime | None) -> Report:
     """https://developers.facebook.com/docs/graph-api/webhooks/reference/whatsapp-business-account#account_update"""
     event = text(value.get("event")).upper()
     banned = text(record(value.get("ban_info")).get("waba_ban_state")).upper() == "DISABLE"
@@ -280,5 +289,5 @@ def _account(value: dict[str, Any]) -> Report:
     else:
         return Ignored(reason=f"The account update {event[:60]!r} makes no event.")
     return ConnectionReport(
-        state=ConnectionState.DISCONNECTED, at=None, cause=cause, error=sentence, error_code=cause.upper()
+        state=ConnectionState.DISCONNECTED, at=at, cause=cause, error=sentence, error_code=cause.upper()
     )

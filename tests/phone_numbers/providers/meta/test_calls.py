@@ -65,12 +65,38 @@ def test_who_called_whom() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [call("connect", OUTBOUND), call("hold"), call_status("TRYING"), call("connect", "")]
+    "payload",
+    [call("connect", OUTBOUND), call("hold"), call_status("TRYING"), call("connect", "", to=None)],
 )
 def test_a_step_without_an_event_of_its_own_still_passes_the_envelope_on(payload: Payload) -> None:
     step, raw = reports(payload)
     assert isinstance(step, Ignored)
     assert raw == CallsEnvelope(envelope=payload)
+
+
+def test_who_called_whom_where_only_the_two_are_named() -> None:
+    us, them = US.removeprefix("+"), "447700900123"
+    inbound = reported(call("terminate", "", **{"from": them, "to": us}))
+    outbound = reported(call("terminate", "", **{"from": us, "to": them}))
+    assert (inbound.direction, inbound.kind, inbound.sender) == ("INBOUND", CallKind.MISSED, ADA)
+    assert (outbound.direction, outbound.kind, outbound.recipient) == ("OUTBOUND", CallKind.ENDED, ADA)
+
+
+def test_a_status_of_field_calls_is_a_calls_also_where_it_does_not_say_so() -> None:
+    payload = call_status("RINGING")
+    del payload["entry"][0]["changes"][0]["value"]["statuses"][0]["type"]
+    assert reported(payload).kind is CallKind.RINGING
+
+
+def test_an_envelope_is_of_the_one_object_that_has_calls() -> None:
+    payload = call("connect")
+    _, raw = parse(json.dumps(payload | {"object": ["page"]}), US)
+    assert raw == CallsEnvelope(envelope=payload)
+
+
+def test_an_envelope_that_no_receiver_could_read_is_not_passed_on() -> None:
+    body = json.dumps(call("connect", duration=float("inf")))
+    assert not [report for report in parse(body, US) if isinstance(report, CallsEnvelope)]
 
 
 def test_every_change_of_calls_is_passed_on_alone() -> None:

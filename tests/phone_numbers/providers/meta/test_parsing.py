@@ -3,12 +3,14 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
 from hypothesis import given
 
 from phone_numbers.providers.meta.parsing import parse
+from phone_numbers.providers.meta.routing import route
 from phone_numbers.reports import (
     ConnectionReport,
     ConnectionState,
@@ -132,6 +134,13 @@ def test_who_sent_what_a_message_quotes(context: Payload, quote: Quote | None) -
     assert inbound(message(context=context)).quote == quote
 
 
+def test_our_number_is_known_as_meta_displays_it_too() -> None:
+    elsewhere = parse(json.dumps(message(context=FROM_US)), "+4915112345678")
+    assert [report.quote for report in elsewhere if isinstance(report, InboundMessage)] == [
+        Quote(message_id=OURS, ours=True)
+    ]
+
+
 def test_a_question_about_a_product_quotes_nobody_unless_we_sent_it() -> None:
     product = {"catalog_id": "1", "product_retailer_id": "2"}
     asked = inbound(message(context={"from": "447700900123", "id": "wamid.X", "referred_product": product}))
@@ -178,9 +187,6 @@ def test_fields_about_something_else_are_ignored_with_their_name(field: Any) -> 
     assert reason(payload)
 
 
-# --- Statuses ---------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("word", "rung"),
     [
@@ -199,6 +205,12 @@ def test_the_rungs(word: str, rung: MessageStatus) -> None:
 @pytest.mark.parametrize("word", ["deleted", "warning", "pending", "", None, 3])
 def test_other_words_make_no_rung(word: Any) -> None:
     assert reason(status(word))
+
+
+@pytest.mark.parametrize("word", ["captured", "pending", "failed"])
+def test_the_state_of_a_payment_is_none_of_the_message(word: str) -> None:
+    paid = status(word, type="payment", payment={"reference_id": "order-17"})
+    assert reason(paid) == "The state of a payment makes no event."
 
 
 def test_our_own_reference_comes_back() -> None:
@@ -235,9 +247,6 @@ def test_an_error_beside_a_status_that_is_no_failure_is_no_error() -> None:
     assert reported(status("delivered", errors=[{"code": 1, "title": "x"}])).error is None
 
 
-# --- The account, and everything together -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("value", "cause"),
     [
@@ -251,11 +260,47 @@ def test_an_account_that_is_gone_takes_its_numbers_along(value: Payload, cause: 
     assert (found.state, found.cause) == (ConnectionState.DISCONNECTED, cause)
 
 
+def test_an_account_was_gone_when_the_entry_says() -> None:
+    payload = envelope(change("account_update", event="ACCOUNT_DELETED"))
+    payload["entry"][0]["time"] = 1771929000
+    (found,) = reports(payload)
+    assert isinstance(found, ConnectionReport)
+    assert found.at == AT
+
+
 @pytest.mark.parametrize("state", ["SCHEDULE_FOR_DISABLE", "REINSTATE"])
 def test_a_ban_that_is_announced_or_lifted_disconnects_nobody(state: str) -> None:
     assert reason(
         envelope(change("account_update", event="DISABLED_UPDATE", ban_info={"waba_ban_state": state}))
     )
+
+
+def test_a_message_to_nobody_reached_none_of_the_accounts_numbers() -> None:
+    (one,) = message()["entry"][0]["changes"]
+    del one["value"]["metadata"]
+    one["value"]["statuses"] = [{"id": OURS, "status": "read"}]
+    nobodys, found = reports(envelope(one))
+    assert nobodys == Ignored(reason="The change does not say which number it is about.")
+    assert isinstance(found, StatusReport)
+
+
+def test_a_call_to_nobody_reached_none_of_the_accounts_numbers() -> None:
+    assert reason(envelope(change("calls", metadata={}, calls=[{"id": "wacid.1"}])))
+
+
+def test_a_payload_of_thousands_is_read_in_a_moment() -> None:
+    people = [f"447700{place:06}" for place in range(5000)]
+    payload = envelope(
+        change(
+            "messages",
+            contacts=[contact(wa_id=phone, profile={"name": phone}) for phone in people],
+            messages=[{"from": phone, "id": f"wamid.{phone}", "type": "text"} for phone in reversed(people)],
+        )
+    )
+    began = perf_counter()
+    found = reports(payload)
+    assert perf_counter() - began < 5
+    assert [report.sender.name for report in found if isinstance(report, InboundMessage)] == people[::-1]
 
 
 def test_everything_in_one_payload_is_reported_in_its_order() -> None:
@@ -279,6 +324,8 @@ def test_a_body_without_a_change_is_ignored(body: str) -> None:
 @given(payload=mutated(EVERY_KIND))
 def test_no_payload_is_too_strange(payload: Payload) -> None:
     assert_sound(parse(json.dumps(payload), US))
+    for part in route(json.dumps(payload).encode()):
+        assert_sound(parse(part.body, US))
 
 
 @pytest.mark.parametrize("file", corpus_files("meta"))
