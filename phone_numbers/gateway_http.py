@@ -84,7 +84,7 @@ def ask(
             return Answer(
                 status=response.status_code,
                 body=answer,
-                sentence=_redacted(sentence_of(answer), secrets),
+                sentence=sentence_of(answer, secrets),
                 retry_after=_retry_after(response.headers.get("Retry-After", "")),
             )
     except requests.ConnectTimeout:
@@ -131,14 +131,16 @@ def refusal(answer: Answer) -> SendResult:
     return SendResult(state=SendState.REFUSED, error=sentence, error_code=code)
 
 
-def sentence_of(body: Any) -> str:
+def sentence_of(body: Any, secrets: tuple[str, ...] = ()) -> str:
     """Returns the words of a gateway's error, whatever their shape, on one line of at most 500 characters.
+
+    Secrets are taken out before the line is cut: a cut through one would leave its beginning.
 
     Evolution: `{"response": {"message": […]}}`; WAHA: `{"error": …}`, `{"message": …}` or
     `{"exception": {"message": …}}`.
     """
     words = _words(body, depth=0)
-    return " ".join(" ".join(dict.fromkeys(words)).split())[:MAX_SENTENCE]
+    return _redacted(" ".join(" ".join(dict.fromkeys(words)).split()), secrets)[:MAX_SENTENCE]
 
 
 def _words(value: Any, depth: int) -> list[str]:

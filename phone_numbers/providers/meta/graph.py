@@ -21,6 +21,16 @@ RETRYABLE = {1, 2, 4, 17, 32, 341, 613, 80007, 130429, 131000, 131016, 131048, 1
 # The access token is missing, wrong or expired, or lacks the permission.
 TOKEN_REFUSED = {0, 10, 190, 200}
 PROBE_FIELDS = "id,status,display_phone_number,verified_name"
+# `status` of a number that cannot send, with the cause where it is final. Any other can: FLAGGED is a warning,
+# RESTRICTED and RATE_LIMITED are limits within which customers can still be answered.
+NOT_CONNECTED = {
+    "BANNED": DisconnectCause.BANNED,
+    "DELETED": DisconnectCause.DELETED,
+    "MIGRATED": DisconnectCause.DELETED,
+    "DISCONNECTED": None,
+    "PENDING": None,
+    "UNVERIFIED": None,
+}
 UNAUTHORIZED = "Neither the number has an accessToken nor the server a META_ACCESS_TOKEN."
 
 
@@ -47,30 +57,16 @@ def probe(number: "Number") -> ProbeResult:
     """https://developers.facebook.com/docs/graph-api/reference/whats-app-business-account-to-number-current-status"""
     token = _token(number)
     if not token:
-        return ProbeResult(state=ProbeState.UNKNOWN, detail=UNAUTHORIZED)
-    answer = _ask("GET", token, f"{number.provider_ref}?fields={PROBE_FIELDS}")
-    code, sentence = _error(answer, token)
-    if answer.is_success:
-        status = text(record(answer.body).get("status")).upper()
-        if status == "BANNED":
-            return ProbeResult(
-                state=ProbeState.DISCONNECTED,
-                detail=status,
-                cause=DisconnectCause.BANNED,
-                error_code="BANNED",
-            )
-        if status in ("DELETED", "MIGRATED"):
-            return ProbeResult(
-                state=ProbeState.DISCONNECTED, detail=status, cause=DisconnectCause.DELETED, error_code=status
-            )
-        disconnected = status in ("DISCONNECTED", "UNVERIFIED", "PENDING", "RESTRICTED")
         return ProbeResult(
-            state=ProbeState.DISCONNECTED if disconnected else ProbeState.CONNECTED,
-            detail=status or "CONNECTED",
+            state=ProbeState.DISCONNECTED, detail=UNAUTHORIZED, error_code="ACCESS_TOKEN_MISSING"
         )
+    answer = _ask("GET", token, f"{number.provider_ref}?fields={PROBE_FIELDS}")
+    if answer.is_success:
+        return _standing(record(answer.body))
+    code, sentence = _error(answer, token)
     if code in TOKEN_REFUSED or answer.status == 401:
         return ProbeResult(state=ProbeState.DISCONNECTED, detail=sentence, error_code="ACCESS_TOKEN_REFUSED")
-    if code in (33, 100) and answer.status in (400, 404):
+    if _is_missing(answer):
         return ProbeResult(
             state=ProbeState.DISCONNECTED,
             detail=sentence,
@@ -78,6 +74,24 @@ def probe(number: "Number") -> ProbeResult:
             error_code="DELETED",
         )
     return ProbeResult(state=ProbeState.UNKNOWN, detail=sentence)
+
+
+def _standing(page: dict[str, Any]) -> ProbeResult:
+    """What the page of a number says about it; a page that is not Graph's says nothing."""
+    status = text(page.get("status")).upper()[:100]
+    if status == "UNKNOWN" or not (status or identifier(page.get("id"))):
+        return ProbeResult(state=ProbeState.UNKNOWN, detail=status or "Meta's answer is no number's page.")
+    if status in NOT_CONNECTED:
+        return ProbeResult(
+            state=ProbeState.DISCONNECTED, detail=status, cause=NOT_CONNECTED[status], error_code=status
+        )
+    return ProbeResult(state=ProbeState.CONNECTED, detail=status or "CONNECTED")
+
+
+def _is_missing(answer: Answer) -> bool:
+    """Whether the number does not exist. Code 100 alone is any wrong parameter; its subcode 33 is a missing object."""
+    error = record(record(answer.body).get("error"))
+    return error.get("code") == 33 or (error.get("code") == 100 and error.get("error_subcode") == 33)
 
 
 def _token(number: "Number") -> str:
@@ -120,24 +134,23 @@ def _refusal(answer: Answer, token: str) -> SendResult:
         return SendResult(state=SendState.UNKNOWN, error=sentence, error_code="BROKEN")
     # An error that Graph itself words says that nothing was sent; a 5xx of something in between does not.
     passing = record(record(answer.body).get("error")).get("is_transient") is True
-    if code in RETRYABLE or passing or answer.status in (429, 503):
+    failing = answer.status >= 500
+    word = str(code if code is not None else answer.status or answer.failure).upper()
+    if code in RETRYABLE or passing or answer.status in (429, 503) or (failing and code is not None):
         return SendResult(
-            state=SendState.RETRY,
-            error=sentence,
-            error_code=str(code or answer.status),
-            retry_after=answer.retry_after,
+            state=SendState.RETRY, error=sentence, error_code=word, retry_after=answer.retry_after
         )
-    if code is None and answer.status >= 500:
-        return SendResult(state=SendState.UNKNOWN, error=sentence, error_code=str(answer.status))
-    return SendResult(state=SendState.REFUSED, error=sentence, error_code=str(code or answer.status))
+    return SendResult(
+        state=SendState.UNKNOWN if failing else SendState.REFUSED, error=sentence, error_code=word
+    )
 
 
 def _error(answer: Answer, token: str) -> tuple[int | None, str]:
     """Graph's error code, and its sentence: the details where there are any; never the token."""
     error = record(record(answer.body).get("error"))
     code = error.get("code")
-    sentence = answer.sentence or f"Meta answered {answer.status}."
-    if not answer.failure:
-        details = text(record(error.get("error_data")).get("details"))
-        sentence = " ".join(details.replace(token, "…").split()) or sentence
+    words = text(record(error.get("error_data")).get("details")) or text(error.get("message"))
+    # Cleared before it is cut: a cut through the token would leave its beginning.
+    sentence = " ".join(words.replace(token, "…").split()) or answer.sentence
+    sentence = sentence or f"Meta answered {answer.status}."
     return (code if isinstance(code, int) and not isinstance(code, bool) else None), sentence[:500]

@@ -21,7 +21,8 @@ from phone_numbers.reports import ConnectionState, Report
 if TYPE_CHECKING:
     from phone_numbers.models import Number
 
-PHONE_NUMBER_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+# Digits, or a word in angle brackets: so Meta's documentation and the payloads made from it write it.
+META_ID = re.compile(r"[A-Za-z0-9_<>-]{1,100}")
 
 
 class Meta:
@@ -33,13 +34,17 @@ class Meta:
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
         """Takes `{phoneNumberId, accessToken?, wabaId?}`; without a token the server's META_ACCESS_TOKEN is used."""
         ref = required(config, "phoneNumberId")
-        if not PHONE_NUMBER_ID.fullmatch(ref):
+        if not META_ID.fullmatch(ref):
             raise ConfigError("phoneNumberId is the id of the number at Meta, such as 106540352242922.")
         credentials = {"phoneNumberId": ref}
         if config.get("accessToken") is not None:
             credentials["accessToken"] = secret(config, "accessToken")
         if config.get("wabaId") is not None:
-            credentials["wabaId"] = required(config, "wabaId")[:100]
+            credentials["wabaId"] = required(config, "wabaId")
+            if not META_ID.fullmatch(credentials["wabaId"]):
+                raise ConfigError(
+                    "wabaId is the id of the business account at Meta, such as 102290129340398."
+                )
         return Config(ref=ref, credentials=credentials, state=ConnectionState.CONNECTED)
 
     def verify(self, request: IngestRequest, number: "Number | None") -> bool:

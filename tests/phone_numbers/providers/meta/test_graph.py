@@ -100,7 +100,10 @@ def test_without_any_token_nobody_is_asked(graph: GraphServer, number: Number) -
         SendState.REFUSED,
         "ACCESS_TOKEN_MISSING",
     )
-    assert probe(number).state is ProbeState.UNKNOWN
+    assert (probe(number).state, probe(number).error_code) == (
+        ProbeState.DISCONNECTED,
+        "ACCESS_TOKEN_MISSING",
+    )
     assert graph.requests == []
 
 
@@ -111,6 +114,7 @@ def test_without_any_token_nobody_is_asked(graph: GraphServer, number: Number) -
         (400, graph_error(131056, "Pair rate limit hit", "Too many messages to this person.")),
         (500, graph_error(2, "Service temporarily unavailable")),
         (500, graph_error(131000, "Something went wrong")),
+        (500, graph_error(131999, "A failure of tomorrow")),
         (400, graph_error(999_999, "A code of tomorrow", is_transient=True)),
         (429, b""),
         (503, b"<html>busy</html>"),
@@ -138,6 +142,11 @@ def test_a_refused_token_is_a_refusal_with_metas_code(graph: GraphServer, number
     number.credentials = {"accessToken": "expired"}
     result = send(number, TEXT)
     assert (result.state, result.error_code) == (SendState.REFUSED, "190")
+
+
+def test_a_code_that_is_zero_is_a_code(graph: GraphServer, number: Number) -> None:
+    graph.answer(graph.messages_path, 401, graph_error(0, "AuthException"))
+    assert send(number, TEXT).error_code == "0"
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
@@ -176,7 +185,17 @@ def test_no_error_repeats_the_token(graph: GraphServer, number: Number) -> None:
     assert ACCESS_TOKEN not in repr(send(number, TEXT))
     assert ACCESS_TOKEN not in repr(probe(number))
     number.credentials = {"accessToken": "a\nb"}
-    assert "a\nb" not in repr(send(number, TEXT))
+    unusable = send(number, TEXT)
+    assert "a\nb" not in repr(unusable)
+    assert (unusable.state, unusable.error_code) == (SendState.REFUSED, "IMPOSSIBLE")
+
+
+@pytest.mark.parametrize("before", [489, 495])
+def test_a_sentence_is_never_cut_through_the_token(graph: GraphServer, number: Number, before: int) -> None:
+    sentence = "x" * before + " " + ACCESS_TOKEN
+    for body in (graph_error(100, sentence), graph_error(100, "m", sentence), {"message": sentence}):
+        graph.answer(VERSION, 400, body)
+        assert ACCESS_TOKEN[:4] not in repr(send(number, TEXT)) + repr(probe(number))
 
 
 @pytest.mark.parametrize(
@@ -185,6 +204,8 @@ def test_no_error_repeats_the_token(graph: GraphServer, number: Number) -> None:
         ("CONNECTED", ProbeState.CONNECTED, None),
         ("FLAGGED", ProbeState.CONNECTED, None),
         ("RATE_LIMITED", ProbeState.CONNECTED, None),
+        ("RESTRICTED", ProbeState.CONNECTED, None),
+        ("UNKNOWN", ProbeState.UNKNOWN, None),
         ("", ProbeState.CONNECTED, None),
         ("DISCONNECTED", ProbeState.DISCONNECTED, None),
         ("UNVERIFIED", ProbeState.DISCONNECTED, None),
@@ -205,6 +226,22 @@ def test_a_number_that_meta_does_not_know_is_deleted(graph: GraphServer, number:
     number.provider_ref = "1"
     result = probe(number)
     assert (result.state, result.cause) == (ProbeState.DISCONNECTED, DisconnectCause.DELETED)
+
+
+def test_a_parameter_that_meta_does_not_know_says_nothing_about_the_number(
+    graph: GraphServer, number: Number
+) -> None:
+    graph.answer(VERSION, 400, graph_error(100, "(#100) Tried accessing nonexisting field (status)"))
+    result = probe(number)
+    assert (result.state, result.cause) == (ProbeState.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("body", [b"<html>Please log in</html>", {}, [], {"id": None, "status": 7}])
+def test_a_page_of_somebody_else_says_nothing_about_the_number(
+    graph: GraphServer, number: Number, body: Any
+) -> None:
+    graph.answer(VERSION, 200, body)
+    assert probe(number).state is ProbeState.UNKNOWN
 
 
 def test_a_refused_token_is_a_disconnect_that_can_be_mended(graph: GraphServer, number: Number) -> None:

@@ -35,6 +35,7 @@ def test_the_phone_number_id_is_enough() -> None:
         ({"accessToken": "a\nsecret"}, "accessToken"),
         ({"accessToken": ""}, "accessToken"),
         ({"wabaId": 7}, "wabaId"),
+        ({"wabaId": "9" * 101}, "wabaId"),
     ],
 )
 def test_a_config_that_cannot_work_is_refused_by_the_name_of_its_key(
@@ -44,6 +45,10 @@ def test_a_config_that_cannot_work_is_refused_by_the_name_of_its_key(
         META.configure(CONFIG | change, "+12025550143")
     assert key in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_an_id_may_be_a_word_of_metas_documentation() -> None:
+    assert META.configure({"phoneNumberId": "<PHONE_NUMBER_ID>"}, "+12025550143").ref == "<PHONE_NUMBER_ID>"
 
 
 def test_meta_has_calls_and_groups_and_no_channels() -> None:
