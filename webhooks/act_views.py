@@ -5,7 +5,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.pages import MemberRequest, member_page
-from webhooks import configuring, replaying
+from webhooks import configuring, recovering, replaying
 from webhooks.activating import set_active
 from webhooks.forms import SinceForm
 from webhooks.models import Delivery
@@ -33,12 +33,12 @@ def webhook_pause(request: MemberRequest, id: str) -> HttpResponse:
 def webhook_enable(request: MemberRequest, id: str) -> HttpResponse:
     """Enables it and, where `recover` is sent, replays what it missed while it was disabled."""
     webhook = webhook_or_404(request.workspace, id)
-    since = webhook.disabled_at
-    set_active([webhook], True)
     text = f"{webhook} is enabled."
-    if request.POST.get("recover") and since is not None:
-        recovered = replaying.recover(webhook, since)
-        text += f" {count(recovered, 'delivery', 'deliveries')} it missed will be sent now."
+    if request.POST.get("recover"):
+        job = recovering.enable_and_recover(webhook)
+        text += f" {count(job.total, 'delivery', 'deliveries')} it missed will be sent now."
+    else:
+        set_active([webhook], True)
     messages.success(request, text)
     return redirect("webhook", webhook.pk)
 
@@ -70,8 +70,8 @@ def webhook_recover(request: MemberRequest, id: str) -> HttpResponse:
         messages.error(request, "Say since when, as a date and a time.")
         return redirect("webhook", webhook.pk)
     try:
-        recovered = replaying.recover(webhook, form.cleaned_data["since"])
-    except replaying.NotReplayable as problem:
+        recovered = recovering.start(webhook, recovering.Kind.FAILED, form.cleaned_data["since"]).total
+    except recovering.NotRecoverable as problem:
         messages.error(request, str(problem))
     else:
         text = count(recovered, "missed delivery", "missed deliveries")

@@ -12,15 +12,16 @@ from accounts.api import ApiError, page
 from accounts.authentication import api_key
 from phone_numbers.api_scope import number_or_404, visible_numbers
 from phone_numbers.models import Number
-from webhooks import configuring, replaying
+from webhooks import configuring, recovering, replaying
 from webhooks.configuring import Configured, UnknownEvents
-from webhooks.models import EVERYTHING, Attempt, Delivery, Webhook, WebhookQuerySet
+from webhooks.models import EVERYTHING, Attempt, Delivery, RecoveryJob, Webhook, WebhookQuerySet
 from webhooks.serializers import (
     SUCCESS,
     ConfiguredSerializer,
     DeliveryFilters,
     DeliveryPageSerializer,
     DeliverySerializer,
+    JobSerializer,
     LogFilters,
     LogPageSerializer,
     RecoveredSerializer,
@@ -30,6 +31,7 @@ from webhooks.serializers import (
     WebhookInputSerializer,
     WebhookSerializer,
     delivery_answer,
+    job_answer,
     log_entry,
 )
 from webhooks.targets import TargetError
@@ -90,7 +92,7 @@ def refusals(act: Any, *args: Any, **kwargs: Any) -> Any:
         ) from problem
     except TargetError as problem:
         raise ApiError(400, "INVALID_URL", str(problem)) from problem
-    except replaying.NotReplayable as problem:
+    except (replaying.NotReplayable, recovering.NotRecoverable) as problem:
         raise ApiError(409, "NOT_REPLAYABLE", str(problem)) from problem
 
 
@@ -277,17 +279,56 @@ class RecoverView(APIView):
     @extend_schema(
         operation_id="recover_webhook",
         summary="Send what was missed",
-        description="Everything exhausted, or held while the webhook was disabled, since a moment.",
+        description=(
+            "Starts a job that sends it in the background, behind the live traffic. `kind` says what: `failed`, "
+            "everything given up, or held while the webhook was disabled, of events since a moment; `missed`, the "
+            "same, and every event since that the webhook would hear now and has no success for; `selection`, the "
+            "deliveries of `deliveryIds`, of which those that have arrived are left out. With `preview` nothing is "
+            "sent and only the count answered."
+        ),
         tags=TAGS,
         request=RecoverInputSerializer,
-        responses={202: RecoveredSerializer},
+        responses={200: RecoveredSerializer, 202: RecoveredSerializer},
     )
     def post(self, request: Request, id: str) -> Response:
         webhook = webhook_or_404(request, id)
         serializer = RecoverInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        recovered = refusals(replaying.recover, webhook, serializer.validated_data["since"])
-        return Response({"recovered": recovered}, status=status.HTTP_202_ACCEPTED)
+        wanted = serializer.validated_data
+        what = (webhook, wanted["kind"], wanted.get("since"), wanted["deliveryIds"])
+        if wanted["preview"]:
+            return Response({"recovered": refusals(recovering.preview, *what), "jobId": None})
+        job = refusals(recovering.start, *what)
+        return Response({"recovered": job.total, "jobId": job.pk}, status=status.HTTP_202_ACCEPTED)
+
+
+class JobView(APIView):
+    @extend_schema(
+        operation_id="get_job", summary="See how far a recovery is", tags=TAGS, responses=JobSerializer
+    )
+    def get(self, request: Request, id: str) -> Response:
+        return Response(job_answer(job_or_404(request, id)))
+
+    @extend_schema(
+        operation_id="cancel_job",
+        summary="Cancel a recovery",
+        description="What is not being sent at this moment is held, and can be recovered again.",
+        tags=TAGS,
+        responses=JobSerializer,
+    )
+    def delete(self, request: Request, id: str) -> Response:
+        job = job_or_404(request, id)
+        if not recovering.cancel(job):
+            raise ApiError(409, "JOB_ENDED", f"The job is {job.status}, and nothing of it waits any more.")
+        return Response(job_answer(job))
+
+
+def job_or_404(request: Request, id: str) -> RecoveryJob:
+    jobs = RecoveryJob.objects.filter(webhook__in=visible_webhooks(request).values("pk"))
+    job = None if "\0" in id else jobs.filter(pk=id).first()
+    if job is None:
+        raise ApiError(404, "JOB_NOT_FOUND", "There is no job with this id that your key may see.")
+    return job
 
 
 def delivery_or_404(request: Request, id: str) -> Delivery:

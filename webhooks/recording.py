@@ -11,6 +11,7 @@ from webhooks import health, retry
 from webhooks.models import Attempt, Delivery, Trigger, Webhook
 from webhooks.ordering import release
 from webhooks.outcome import Outcome
+from webhooks.recovering import refill
 from webhooks.retention import discreet, settle
 
 Result = tuple[Attempt, Outcome]
@@ -56,6 +57,7 @@ def record(results: Mapping[str, Sequence[Result]]) -> None:
             attempt.delivery for attempt, _ in ours if attempt.delivery.status != Delivery.Status.PENDING
         ]
         release([(delivery.webhook_id, delivery.conversation) for delivery in concluded], now)
+        refill(delivery.job_id for delivery in concluded)
         health.take_into_account(webhooks, ours, now)
         settle([attempt.delivery.event for attempt, _ in ours])
 

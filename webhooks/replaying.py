@@ -1,11 +1,10 @@
-"""Sending again: one delivery by hand, everything that was missed, or a sample to try a webhook out."""
+"""Sending by hand: a delivery once more, or a sample to try a webhook out."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.ids import new_id
@@ -17,9 +16,6 @@ from phone_numbers.models import Number
 from webhooks.fanout import DELIVER
 from webhooks.models import Delivery, Trigger, Webhook
 
-CHUNK = 1000
-MISSED = [Delivery.Status.EXHAUSTED, Delivery.Status.HELD]
-
 
 class NotReplayable(ValueError):
     """Why something cannot be sent, as a sentence."""
@@ -28,7 +24,8 @@ class NotReplayable(ValueError):
 def redeliver(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Sends events of deliveries again, now, to their webhooks; returns the manual deliveries that do it.
 
-    What was redelivered before starts over in the same row. A delivery that is under way is left as it is.
+    What was redelivered before starts over in the same row. A delivery that is under way is left as it is. What is
+    sent by hand waits for no turn of a conversation.
     """
     now = timezone.now()
     pairs = {(delivery.event_id, delivery.webhook_id) for delivery in deliveries}
@@ -51,28 +48,17 @@ def redeliver(deliveries: Sequence[Delivery]) -> list[Delivery]:
         )
         rows = [row for row in rows if (row.event_id, row.webhook_id) in pairs]
         finished = [row for row in rows if row.status != Delivery.Status.PENDING]
-        _restart(Delivery.objects.filter(pk__in=[row.pk for row in finished]), now)
+        Delivery.objects.filter(pk__in=[row.pk for row in finished]).update(
+            status=Delivery.Status.PENDING,
+            reason="",
+            attempts_made=0,
+            lane=Delivery.Lane.FIRST,
+            due_at=now,
+            lease=None,
+            finished_at=None,
+        )
         wake(DELIVER)
     return list(Delivery.objects.select_related("event").filter(pk__in=[row.pk for row in rows]))
-
-
-def recover(webhook: Webhook, since: datetime) -> int:
-    """Sends what the webhook missed since a moment (exhausted, or held while it was disabled); returns how many.
-
-    In chunks, each a transaction of its own: what is done stays done if it is interrupted, and the rest can be
-    recovered by calling it again. The deliveries keep their ids and the record of their attempts.
-    """
-    if not webhook.active:
-        raise NotReplayable("The webhook is disabled. Enable it, then recover what it missed.")
-    recovered = 0
-    missed = Delivery.objects.filter(webhook=webhook, status__in=MISSED, event__recorded_at__gte=since)
-    while True:
-        with transaction.atomic():
-            ids = list(missed.order_by("pk").values_list("pk", flat=True)[:CHUNK])
-            recovered += _restart(missed.filter(pk__in=ids), timezone.now())
-            wake(DELIVER)
-        if len(ids) < CHUNK:
-            return recovered
 
 
 def send_test(webhook: Webhook, event_name: str) -> Delivery:
@@ -99,12 +85,6 @@ def send_test(webhook: Webhook, event_name: str) -> Delivery:
         delivery = Delivery.objects.create(event=event, webhook=webhook, trigger=Trigger.TEST, due_at=now)
         wake(DELIVER)
     return delivery
-
-
-def _restart(rows: QuerySet[Delivery], now: datetime) -> int:
-    return rows.update(
-        status=Delivery.Status.PENDING, reason="", attempts_made=0, due_at=now, lease=None, finished_at=None
-    )
 
 
 def _sample(event_name: str, number: Number, now: datetime) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """How webhooks are read from requests and written into answers."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.api_fields import FlagField, MomentField, TextField, iso
-from webhooks.models import DEFAULT_MAX_IN_FLIGHT, Attempt, Delivery, Webhook
+from webhooks.models import DEFAULT_MAX_IN_FLIGHT, Attempt, Delivery, RecoveryJob, Webhook
+from webhooks.recovering import MAX_SELECTED, progress
 
 # How the log's two words cover an attempt's four: what is not (yet) known to have arrived has not succeeded.
 SUCCESS, FAILED = "SUCCESS", "FAILED"
@@ -86,11 +88,44 @@ class TestInputSerializer(serializers.Serializer[Any]):
 
 
 class RecoverInputSerializer(serializers.Serializer[Any]):
-    since = MomentField(help_text="Events recorded from this moment on.")
+    kind = serializers.ChoiceField(choices=RecoveryJob.Kind.choices, default=RecoveryJob.Kind.FAILED)
+    since = MomentField(
+        required=False, help_text="Events recorded from this moment on; needed except for a selection."
+    )
+    deliveryIds = serializers.ListField(
+        child=TextField(max_length=40), max_length=MAX_SELECTED, default=list, help_text="Of a selection."
+    )
+    preview = FlagField(default=False, help_text="true: only count.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] == RecoveryJob.Kind.SELECTION:
+            if not attrs["deliveryIds"]:
+                raise serializers.ValidationError({"deliveryIds": "Name the deliveries of the selection."})
+        elif "since" not in attrs:
+            raise serializers.ValidationError({"since": "Say since when, as in 2026-02-24T10:30:00Z."})
+        return attrs
 
 
 class RecoveredSerializer(serializers.Serializer[Any]):
-    recovered = serializers.IntegerField(help_text="How many deliveries are due again.")
+    recovered = serializers.IntegerField(help_text="How many deliveries are sent again.")
+    jobId = serializers.CharField(allow_null=True, help_text="null: it was a preview.")
+
+
+class JobSerializer(serializers.Serializer[RecoveryJob]):
+    """A recovery. `total` was counted when it began; `released` are due again or done with since."""
+
+    id = serializers.CharField()
+    webhookId = serializers.CharField()
+    kind = serializers.ChoiceField(choices=RecoveryJob.Kind.choices)
+    since = MomentField(allow_null=True)
+    status = serializers.ChoiceField(choices=[choice.upper() for choice in RecoveryJob.Status.values])
+    total = serializers.IntegerField()
+    released = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    failed = serializers.IntegerField(help_text="Given up or held again.")
+    waiting = serializers.IntegerField(help_text="Due, being sent or retried.")
+    createdAt = MomentField()
+    finishedAt = MomentField(allow_null=True, help_text="When everything was due again, or it was canceled.")
 
 
 class LogFilters(serializers.Serializer[Any]):
@@ -169,6 +204,20 @@ def log_entry(attempt: Attempt) -> dict[str, Any]:
         "attempt": attempt.number,
         "trigger": attempt.trigger,
         "createdAt": iso(attempt.started_at),
+    }
+
+
+def job_answer(job: RecoveryJob) -> dict[str, Any]:
+    """A recovery as the API answers it."""
+    return {
+        "id": job.pk,
+        "webhookId": job.webhook_id,
+        "kind": job.kind,
+        "since": iso(job.since) if job.since else None,
+        "status": job.status.upper(),
+        **asdict(progress(job)),
+        "createdAt": iso(job.created_at),
+        "finishedAt": iso(job.finished_at) if job.finished_at else None,
     }
 
 

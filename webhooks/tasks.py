@@ -1,6 +1,7 @@
 """Door handles of the queue; each is safe to run twice."""
 
 from accounts.wake import run
+from webhooks import recovering
 from webhooks.claiming import next_due_at
 from webhooks.delivering import Drain
 from webhooks.pruning import Pruning
@@ -14,6 +15,10 @@ def deliver() -> int:
         return run("webhooks.tasks.deliver", drain.step, next_due_at)
     finally:
         drain.finish()
+
+
+def recover() -> int:
+    return run("webhooks.tasks.recover", recovering.recover_chunk, recovering.next_due_at)
 
 
 def sweep() -> None:

@@ -192,7 +192,8 @@ class TestReadAndChange:
         disabled = alice.api.post(address, since, content_type="application/json")
         assert (disabled.status_code, disabled.json()["code"]) == (409, "NOT_REPLAYABLE")
         patch(alice, webhook, active=True)
-        assert alice.api.post(address, since, content_type="application/json").json() == {"recovered": 1}
+        recovered = alice.api.post(address, since, content_type="application/json").json()
+        assert (recovered["recovered"], recovered["jobId"][:4]) == (1, "job_")
         delivery.refresh_from_db()
         assert delivery.status == Delivery.Status.PENDING
 
