@@ -26,7 +26,7 @@ def receive(arrivals: Sequence[Arrival[InboundMessage]]) -> list[MessageChange]:
     """
     if not arrivals:
         return []
-    rows = [(arrival, _message(arrival)) for arrival in arrivals]
+    rows = [(arrival, message_of(arrival)) for arrival in arrivals]
     # Sorted, so that two drains never wait for each other's rows. A message that is stored already keeps its row.
     Message.objects.bulk_create(
         sorted(
@@ -44,7 +44,7 @@ def receive(arrivals: Sequence[Arrival[InboundMessage]]) -> list[MessageChange]:
         [(arrival, message) for arrival, message in new if arrival.report.quote is None]
     )
     return [
-        _change(
+        change_of(
             arrival,
             message,
             answered.get(_quoted(arrival)),
@@ -89,7 +89,8 @@ def _chat(report: InboundMessage) -> str:
     return (report.group_id or report.newsletter_id or contact_key(sender.phone, sender.opaque_id))[:64]
 
 
-def _message(arrival: Arrival[InboundMessage]) -> Message:
+def message_of(arrival: Arrival[InboundMessage]) -> Message:
+    """Returns the row of an inbound message, unsaved."""
     report, number = arrival.report, arrival.number
     media = report.media
     return Message(
@@ -165,9 +166,10 @@ def _newest_outbound(
     }
 
 
-def _change(
+def change_of(
     arrival: Arrival[InboundMessage], message: Message, answered: Message | None, newest: Message | None
 ) -> MessageChange:
+    """Says what the arrival of `message` means: `answered` is what it quotes, `newest` our last one to its sender."""
     report = arrival.report
     is_reaction = report.type == "reaction"
     if report.newsletter_id:

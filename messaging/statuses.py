@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
@@ -27,6 +28,7 @@ def advance(
     if not arrivals:
         return [], []
     by_id, by_external_id = _locked_messages(arrivals)
+    before = {message.pk: _values(message) for message in by_id.values()}
     changes: list[MessageChange] = []
     unmatched: list[Arrival[StatusReport]] = []
     touched: dict[str, Message] = {}
@@ -61,8 +63,19 @@ def advance(
                 )
             )
     if touched:
-        Message.objects.bulk_update(list(touched.values()), FIELDS)
+        # Each field costs as much as everything else here, and of most of them nothing is new.
+        changed = {
+            field
+            for message in touched.values()
+            for field, old, new in zip(FIELDS, before[message.pk], _values(message), strict=True)
+            if old != new
+        }
+        Message.objects.bulk_update(list(touched.values()), sorted(changed))
     return changes, unmatched
+
+
+def _values(message: Message) -> list[Any]:
+    return [getattr(message, field) for field in FIELDS]
 
 
 def reach(
