@@ -10,10 +10,12 @@ from rest_framework.views import APIView
 
 from accounts.api import ApiError, page
 from accounts.authentication import api_key
+from events.models import Event
 from phone_numbers.api_scope import number_or_404, visible_numbers
 from phone_numbers.models import Number
 from webhooks import configuring, recovering, replaying
 from webhooks.configuring import Configured, UnknownEvents
+from webhooks.explaining import explain
 from webhooks.models import EVERYTHING, Attempt, Delivery, RecoveryJob, Webhook, WebhookQuerySet
 from webhooks.serializers import (
     SUCCESS,
@@ -21,6 +23,7 @@ from webhooks.serializers import (
     DeliveryFilters,
     DeliveryPageSerializer,
     DeliverySerializer,
+    ExplanationSerializer,
     JobSerializer,
     LogFilters,
     LogPageSerializer,
@@ -31,6 +34,7 @@ from webhooks.serializers import (
     WebhookInputSerializer,
     WebhookSerializer,
     delivery_answer,
+    explanation_answer,
     job_answer,
     log_entry,
 )
@@ -329,6 +333,34 @@ def job_or_404(request: Request, id: str) -> RecoveryJob:
     if job is None:
         raise ApiError(404, "JOB_NOT_FOUND", "There is no job with this id that your key may see.")
     return job
+
+
+class ExplanationView(APIView):
+    @extend_schema(
+        operation_id="explain_event",
+        summary="See who was told of an event, and why others were not",
+        description="Every webhook that was told of it, and every other one of the workspace with the reason.",
+        tags=TAGS,
+        responses=ExplanationSerializer,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        key = api_key(request)
+        events = Event.objects.filter(workspace=key.workspace_id).defer("body")
+        if key.number_id:
+            events = events.filter(number=key.number_id)
+        event = None if "\0" in id else events.filter(pk=id).first()
+        if event is None:
+            raise ApiError(404, "EVENT_NOT_FOUND", "There is no event with this id that your key may see.")
+        return Response(
+            {
+                "data": [
+                    explanation_answer(explained)
+                    for explained in explain(event)
+                    # A limited key sees only the webhooks of its own number.
+                    if not key.number_id or explained.webhook.number_id == key.number_id
+                ]
+            }
+        )
 
 
 def delivery_or_404(request: Request, id: str) -> Delivery:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("webhooks/<str:id>/secret/rotate", api.RotateView.as_view(), name="api-webhook-secret-rotate"),
     path("webhooks/<str:id>/test", api.SendTestView.as_view(), name="api-webhook-test"),
     path("webhooks/<str:id>/recover", api.RecoverView.as_view(), name="api-webhook-recover"),
+    path("events/<str:id>/webhooks", api.ExplanationView.as_view(), name="api-event-webhooks"),
     path("jobs/<str:id>", api.JobView.as_view(), name="api-job"),
     path("deliveries/<str:id>", api.DeliveryView.as_view(), name="api-delivery"),
     path("deliveries/<str:id>/redeliver", api.RedeliverView.as_view(), name="api-redeliver"),

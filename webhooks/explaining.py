@@ -48,7 +48,7 @@ def _silence(webhook: Webhook, event: Event) -> State:
     if webhook.number is not None and webhook.number_id != event.number_id:
         return State("idle", "Other number", f"It belongs to {webhook.number.phone}.")
     if webhook.created_at > event.recorded_at:
-        return State("idle", "Not there yet", "It was created after the event.")
+        return State("idle", "Created later", "It was created after the event.")
     events = webhook.events
     if event.type in events or EVERYTHING in events:
         return State(

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api_fields import FlagField, MomentField, TextField, iso
+from webhooks.explaining import Explained
 from webhooks.models import DEFAULT_MAX_IN_FLIGHT, Attempt, Delivery, RecoveryJob, Webhook
 from webhooks.recovering import MAX_SELECTED, progress
 
@@ -185,6 +186,19 @@ class DeliveryPageSerializer(serializers.Serializer[Any]):
     nextCursor = serializers.CharField(allow_null=True)
 
 
+class ExplainedSerializer(serializers.Serializer[Any]):
+    webhookId = serializers.CharField()
+    name = serializers.CharField()
+    deleted = serializers.BooleanField()
+    state = serializers.CharField(help_text="In a word or two: Delivered, Pending, Held, Not subscribed …")
+    reason = serializers.CharField(help_text="As a sentence; may be empty where the state says it all.")
+    delivery = DeliverySerializer(allow_null=True, help_text="null: it was never told.")
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    data = ExplainedSerializer(many=True)  # type: ignore[assignment]
+
+
 def log_entry(attempt: Attempt) -> dict[str, Any]:
     """An attempt as `/logs` answers it; its delivery and event are loaded."""
     event = attempt.delivery.event
@@ -204,6 +218,18 @@ def log_entry(attempt: Attempt) -> dict[str, Any]:
         "attempt": attempt.number,
         "trigger": attempt.trigger,
         "createdAt": iso(attempt.started_at),
+    }
+
+
+def explanation_answer(explained: Explained) -> dict[str, Any]:
+    webhook, row = explained.webhook, explained.row
+    return {
+        "webhookId": webhook.pk,
+        "name": webhook.name,
+        "deleted": webhook.deleted_at is not None,
+        "state": explained.state.label,
+        "reason": explained.state.why,
+        "delivery": delivery_answer(row.delivery) if row is not None else None,
     }
 
 

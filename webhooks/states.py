@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from webhooks.health import breaker_is_open
 from webhooks.models import EVERYTHING, Attempt, Delivery, Webhook
+from webhooks.ordering import WAITS
 from webhooks.outcome import ErrorClass
 from webhooks.retry import MAX_ATTEMPTS
 from webhooks.wording import count, span
@@ -80,6 +81,8 @@ def delivery_state(delivery: Delivery, last: Attempt | None, now: datetime) -> S
             return State("idle", "Canceled", delivery.reason)
     if delivery.lease is not None:
         return State("busy", "Sending")
+    if delivery.due_at is None:
+        return State("busy", "Waiting", delivery.reason or WAITS)
     if delivery.attempts_made == 0:
         return State("busy", "Pending", "", _future(delivery.due_at, now))
     return State("bad", "Failing", attempt_words(last) if last else "", _future(delivery.due_at, now))
@@ -128,6 +131,8 @@ def next_step(delivery: Delivery, webhook: Webhook, now: datetime) -> str:
             return "Nothing more is sent."
     if delivery.lease is not None:
         return f"Attempt {delivery.attempts_made} of {MAX_ATTEMPTS} is under way."
+    if delivery.due_at is None:
+        return delivery.reason or WAITS
     wait = _future(delivery.due_at, now)
     if (
         webhook.resume_at is not None
