@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 
 from django.db.models.functions import Coalesce
 
+from accounts.wake import wake
 from webhooks.activating import set_active
 from webhooks.models import Attempt, Webhook
 from webhooks.outcome import Outcome
 
+# The e-mails to its owners (webhooks/warning.py).
+WARN = "webhooks.tasks.warn"
 # Without one success for this long, while deliveries fail, a webhook is disabled.
 DISABLED_AFTER = timedelta(days=5)
 GONE = 410
@@ -109,3 +112,4 @@ def _disable(webhooks: Sequence[Webhook], reason: Webhook.DisabledReason) -> Non
     active = [webhook for webhook in webhooks if webhook.active]
     if active:
         set_active(active, False, reason)
+        wake(WARN)

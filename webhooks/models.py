@@ -58,7 +58,7 @@ class Webhook(models.Model):
     resume_at = models.DateTimeField(null=True, blank=True)
     # Whether its last answers took long (webhooks/health.py): slow webhooks share a part of a worker's slots.
     slow = models.BooleanField(default=False)
-    # The last e-mail about the present trouble: 0 none, 1 first hour, 2 half time, 3 disabled.
+    # The last e-mail about the present trouble (webhooks/warning.py): 0 none, 1 first hour, 2 half time, 3 disabled.
     warned = models.PositiveSmallIntegerField(default=0)
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)

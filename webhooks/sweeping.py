@@ -6,7 +6,7 @@ from accounts.wake import HORIZON, wake
 from events import normalizing
 from messaging import sending
 from phone_numbers import health
-from webhooks import claiming, recovering, retention
+from webhooks import claiming, recovering, retention, warning
 from webhooks.ordering import release_forgotten
 
 DRAINS = {
@@ -15,6 +15,7 @@ DRAINS = {
     "messaging.tasks.send_due": sending.next_due_at,
     "webhooks.tasks.deliver": claiming.next_due_at,
     "webhooks.tasks.recover": recovering.next_due_at,
+    "webhooks.tasks.warn": warning.next_due_at,
     "webhooks.tasks.blank": retention.next_number_due_at,
 }
 

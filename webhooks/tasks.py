@@ -1,7 +1,7 @@
 """Door handles of the queue; each is safe to run twice."""
 
 from accounts.wake import run
-from webhooks import recovering
+from webhooks import recovering, warning
 from webhooks.claiming import next_due_at
 from webhooks.delivering import Drain
 from webhooks.pruning import Pruning
@@ -19,6 +19,10 @@ def deliver() -> int:
 
 def recover() -> int:
     return run("webhooks.tasks.recover", recovering.recover_chunk, recovering.next_due_at)
+
+
+def warn() -> int:
+    return run("webhooks.tasks.warn", warning.warn_batch, lambda: None)
 
 
 def sweep() -> None:
