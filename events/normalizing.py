@@ -23,6 +23,8 @@ from messaging.retention import forget
 from messaging.signals import messages_changed
 from messaging.statuses import advance
 from phone_numbers import identities, lifecycle
+from phone_numbers.models import Number
+from phone_numbers.number_settings import unwanted
 from phone_numbers.reports import (
     ConnectionReport,
     Contact,
@@ -123,10 +125,16 @@ def _parse(payload: RawPayload) -> Parsed:
     if payload.number is None:
         return Parsed(payload, error="The number of this payload is gone.")
     try:
-        return Parsed(payload, payload.number.adapter.parse(payload.body, payload.number))
+        reports = payload.number.adapter.parse(payload.body, payload.number)
+        return Parsed(payload, [_unless_unwanted(payload.number, report) for report in reports])
     except Exception as error:
         logger.error("Payload %s could not be parsed: %s", payload.pk, describe(error))
         return Parsed(payload, error=describe(error))
+
+
+def _unless_unwanted(number: Number, report: Report) -> Report:
+    reason = unwanted(number, report)
+    return Ignored(reason=reason) if reason else report
 
 
 def _apply_each(batch: Sequence[Parsed]) -> list[tuple[RawPayload, Result]]:

@@ -6,5 +6,10 @@ from events import views
 
 urlpatterns = [
     path("ingest/meta", views.meta),
-    re_path(r"^ingest/(?P<provider>evolution|waha)/(?P<ingest_token>[A-Za-z0-9_-]{16,64})$", views.gateway),
+    # Evolution's "webhook by events" puts the event's name behind the address it was given: …/messages-upsert.
+    re_path(
+        r"^ingest/(?P<provider>evolution)/(?P<ingest_token>[A-Za-z0-9_-]{16,64})(?:/[a-z0-9-]{1,60})?/?$",
+        views.gateway,
+    ),
+    re_path(r"^ingest/(?P<provider>waha)/(?P<ingest_token>[A-Za-z0-9_-]{16,64})$", views.gateway),
 ]

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.api import ApiError
 from phone_numbers.models import Number
+from phone_numbers.reports import InboundMessage, Report
 from phone_numbers.retention import apply_mode
 
 MAX_RETENTION_DAYS = 3650
@@ -34,6 +35,17 @@ def merged(stored: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any
 def in_force(number: Number) -> dict[str, Any]:
     """Returns every setting of a number with its value."""
     return {key: number.settings.get(key, default) for key, default in DEFAULTS.items()}
+
+
+def unwanted(number: Number, report: Report) -> str:
+    """Returns why a number's settings leave out what was reported, or ""."""
+    if not isinstance(report, InboundMessage):
+        return ""
+    if report.newsletter_id and number.settings.get("ignoreNewsletters"):
+        return "The settings of the number ignore channels."
+    if report.group_id and number.settings.get("ignoreGroups"):
+        return "The settings of the number ignore groups."
+    return ""
 
 
 def update(

@@ -15,7 +15,8 @@ from phone_numbers.models import Number
 from phone_numbers.providers.base import Part
 from phone_numbers.providers.simulator.engine import inbound
 from tests.conftest import Tenant
-from tests.factories import MessageFactory, RawPayloadFactory
+from tests.factories import MessageFactory, NumberFactory, RawPayloadFactory
+from tests.phone_numbers.providers.waha import payloads as waha
 
 pytestmark = pytest.mark.django_db
 
@@ -150,3 +151,24 @@ def test_a_batch_costs_the_same_queries_whatever_its_size(
     post(alice.number, *(inbound(ADA, f"message {index}") for index in range(count)))
     with django_assert_max_num_queries(22):
         assert normalize_batch() == count
+
+
+def test_a_number_can_ignore_groups(alice: Tenant) -> None:
+    Number.objects.filter(pk=alice.number.pk).update(settings={"ignoreGroups": True})
+    _, group = post(
+        alice.number, inbound(ADA, "one"), inbound(ADA, "two", group_id="120363404880000143@g.us")
+    )
+    tasks.normalize()
+    group.refresh_from_db()
+    assert Event.objects.get().type == "message.received"
+    assert (group.status, group.reason) == ("ignored", "The settings of the number ignore groups.")
+
+
+def test_a_number_can_ignore_channels(alice: Tenant) -> None:
+    number = NumberFactory(workspace=alice.workspace, provider="waha", settings={"ignoreNewsletters": True})
+    news = waha.common("news", id=f"false_{waha.CHANNEL}_3EB0NEWS", **{"from": waha.CHANNEL})
+    _, channel = post(number, json.dumps(waha.noweb("one")), json.dumps(waha.webhook("message", news)))
+    tasks.normalize()
+    channel.refresh_from_db()
+    assert Event.objects.get().type == "message.received"
+    assert (channel.status, channel.reason) == ("ignored", "The settings of the number ignore channels.")

@@ -217,3 +217,23 @@ class TestGateways:
         )
         assert response.status_code == 200
         assert RawPayload.objects.get().status == RawPayload.Status.UNROUTABLE
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("suffix", ["", "/messages-upsert", "/connection-update", "/messages-upsert/"])
+def test_evolution_may_put_the_events_name_behind_the_address(alice: Tenant, suffix: str) -> None:
+    number = NumberFactory(workspace=alice.workspace, provider="evolution")
+    address = f"/ingest/evolution/{number.ingest_token}{suffix}"
+    assert Client().post(address, data=b"{}", content_type="application/json").status_code == 200
+    assert RawPayload.objects.get().number == number
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["waha/{}/message", "evolution/{}/../meta", "evolution/{}/a/b", "evolution/{}/A.php"]
+)
+def test_nothing_else_leads_to_a_door(alice: Tenant, path: str) -> None:
+    number = NumberFactory(workspace=alice.workspace, provider=path.split("/")[0])
+    address = f"/ingest/{path.format(number.ingest_token)}"
+    assert Client().post(address, data=b"{}", content_type="application/json").status_code == 404
+    assert not RawPayload.objects.exists()
