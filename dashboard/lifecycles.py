@@ -10,6 +10,8 @@ from webhooks.models import Delivery
 from webhooks.wording import duration
 
 MAX_ANSWERS = 50
+# The provider's and ours.
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 SENTENCES = {
     "message.sent": "WhatsApp took it; messageId is known from here.",
@@ -48,16 +50,20 @@ class Answer:
 
 
 def answers_to(message: Message) -> list[Answer]:
-    """What the contact wrote that carries the message's correlationId."""
-    if not message.is_outbound or not message.correlation_id:
+    """What the contact wrote since, and carries the message's correlationId."""
+    if not message.is_outbound or not message.correlation_id or not message.contact_key:
         return []
-    inbound = list(
-        Message.objects.inbound()
-        .filter(workspace=message.workspace_id, correlation_id=message.correlation_id)
-        .order_by("pk")[:MAX_ANSWERS]
+    inbound = Message.objects.inbound().filter(
+        number=message.number_id,
+        contact_key=message.contact_key,
+        created_at__gte=message.created_at - CLOCKS_DIFFER,
     )
-    by_message = {one.pk: one for one in inbound}
-    events = list(Event.objects.real().filter(message_id__in=list(by_message)).order_by("pk").defer("body"))
+    by_message = {one.pk: one for one in inbound.order_by("created_at")[:MAX_ANSWERS]}
+    events = [
+        event
+        for event in Event.objects.real().filter(message_id__in=list(by_message)).order_by("pk")
+        if event.payload.get("data", {}).get("correlationId") == message.correlation_id
+    ]
     told = _told(events)
     answers = []
     for event in events:

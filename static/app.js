@@ -140,7 +140,7 @@
   const count = () => {
     for (const element of $$("[data-until]")) {
       const seconds = Math.round((Date.parse(element.dataset.until) - Date.now()) / 1000);
-      if (Number.isFinite(seconds)) element.textContent = seconds > 0 ? span(seconds) : "now";
+      if (Number.isFinite(seconds)) element.textContent = seconds > 0 ? span(seconds) : "a moment";
     }
   };
   // The server writes UTC; the viewer reads the time of their own zone, and finds UTC in the title.

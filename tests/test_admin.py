@@ -28,7 +28,7 @@ from tests.factories import (
     UserFactory,
     WebhookFactory,
 )
-from webhooks.models import Attempt, Delivery, Subscription, Trigger, Webhook, WebhookSecret
+from webhooks.models import Attempt, Delivery, RecoveryJob, Subscription, Trigger, Webhook, WebhookSecret
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +52,7 @@ def everything(alice: Tenant) -> None:
     event = EventFactory(number=number, raw_payload=RawPayloadFactory(number=number))
     AttemptFactory(delivery=DeliveryFactory(event=event))
     MessageFactory(number=number)
+    RecoveryJob.objects.create(webhook=WebhookFactory(number=number), kind="failed", until="dlv_z")
     Call.objects.create(number=number, external_id="wacid.1")
     HealthCheck.objects.create(number=number, trigger="manual", result="connected")
     Identity.objects.create(number=number, opaque_id="hash", phone="+447700900123")

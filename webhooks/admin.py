@@ -6,8 +6,9 @@ from django.http import HttpRequest
 
 from accounts.back_office import Acting, Log, Personal, ReadOnly, confirmed, one_of
 from webhooks.activating import set_active
-from webhooks.models import Attempt, Delivery, Subscription, Webhook
+from webhooks.models import Attempt, Delivery, RecoveryJob, Subscription, Webhook
 from webhooks.outcome import ErrorClass
+from webhooks.recovering import cancel
 from webhooks.replaying import redeliver
 
 
@@ -121,3 +122,22 @@ class AttemptAdmin(Personal, Log):
             case "wh":
                 return rows.filter(webhook=term)
         return rows.filter(pk=term)
+
+
+@admin.register(RecoveryJob)
+class RecoveryJobAdmin(Acting, Log):
+    list_display = ["id", "webhook", "kind", "status", "released", "total", "created_at", "finished_at"]
+    list_filter = ["kind", "status"]
+    list_select_related = ["webhook"]
+    search_fields = ["=pk"]
+    search_help_text = "Id of a job or of a webhook"
+    actions = ["cancel_jobs"]
+
+    def found_by(self, rows: QuerySet[RecoveryJob], term: str) -> QuerySet[RecoveryJob]:
+        return rows.filter(webhook=term) if term.startswith("wh_") else rows.filter(pk=term)
+
+    @confirmed("Cancel these recoveries?")
+    def cancel_jobs(self, request: HttpRequest, jobs: Sequence[RecoveryJob]) -> str:
+        return (
+            f"{sum(cancel(job) for job in jobs)} canceled. What was not sent is held, and can be recovered."
+        )

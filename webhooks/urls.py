@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webhooks import act_views, form_views, views
+from webhooks import act_views, form_views, job_views, views
 
 urlpatterns = [
     path("webhooks", views.webhooks, name="webhooks"),
@@ -19,6 +19,13 @@ urlpatterns = [
     path("webhooks/<slug:id>/test", act_views.webhook_test, name="webhook_test"),
     path("webhooks/<slug:id>/recover", act_views.webhook_recover, name="webhook_recover"),
     path("webhooks/<slug:id>/redeliver", act_views.webhook_redeliver, name="webhook_redeliver"),
+    path(
+        "webhooks/<slug:id>/recover/preview",
+        job_views.webhook_recover_preview,
+        name="webhook_recover_preview",
+    ),
+    path("jobs/<slug:id>", job_views.job, name="job"),
+    path("jobs/<slug:id>/cancel", job_views.job_cancel, name="job_cancel"),
     path("deliveries/<slug:id>", views.delivery, name="delivery"),
     path("deliveries/<slug:id>/redeliver", act_views.delivery_redeliver, name="delivery_redeliver"),
 ]

@@ -19,6 +19,7 @@ from webhooks.figures import by_time, figures_of
 from webhooks.finding import deliveries_matching
 from webhooks.forms import numbers_of
 from webhooks.health import DISABLED_AFTER, cap
+from webhooks.jobs import latest_job
 from webhooks.listing import (
     COUNTED,
     LIGHT,
@@ -131,6 +132,7 @@ def _about(webhook: Webhook) -> dict[str, Any]:
     secrets = secrets_in_force(webhook)
     return {
         "state": webhook_state(webhook, events, last, now),
+        "job": latest_job(webhook),
         "figures": figures_of(attempts),
         "measured_all": len(attempts) < MEASURED,
         "bars": [(f"{moment:%H:%M} UTC: {_counts(row)}", row) for moment, row in timeline],

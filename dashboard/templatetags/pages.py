@@ -86,7 +86,7 @@ def until(value: datetime | None) -> SafeString | str:
     if value is None:
         return "—"
     left = value - timezone.now()
-    text = wording.span(left) if left.total_seconds() > 0 else "now"
+    text = wording.span(left) if left.total_seconds() > 0 else "a moment"
     return format_html(
         '<time class="num" datetime="{0}" title="{0}" data-until="{0}">{1}</time>', iso(value), text
     )

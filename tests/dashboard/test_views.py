@@ -1,5 +1,6 @@
 """The pages that look across apps: what they show, what can be done on them, and who may."""
 
+import json
 import re
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -262,10 +263,11 @@ def test_a_message_shows_its_life_and_what_answered_it(alice: Tenant) -> None:
         number=alice.number,
         inbound=True,
         content="Perfect, thank you!",
-        correlation_id=message.correlation_id,
+        contact_phone=message.contact_phone,
         quoted_external_id=message.external_id,
     )
-    EventFactory(number=alice.number, type="message.reply", message_id=reply.pk)
+    body = {"event": "message.reply", "data": {"correlationId": message.correlation_id}}
+    EventFactory(number=alice.number, type="message.reply", message_id=reply.pk, body=json.dumps(body))
     text = page(alice.client, f"/messages/{message.pk}")
     assert "message.sent" in text
     assert f"/deliveries/{delivery.pk}" in text

@@ -22,6 +22,7 @@ from tests.factories import (
     MetaNumberFactory,
     WebhookFactory,
 )
+from webhooks import recovering
 from webhooks.activating import set_active
 from webhooks.models import Attempt, Delivery, Trigger, Webhook
 
@@ -265,6 +266,47 @@ def test_recovering_since_a_moment_takes_what_was_given_up(alice: Tenant) -> Non
     alice.client.post(f"/webhooks/{webhook.pk}/recover", {"since": since})
     missed.refresh_from_db()
     assert missed.status == Delivery.Status.PENDING
+
+
+def test_a_recovery_says_beforehand_how_much_it_would_send(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    failed_delivery(alice, webhook)
+    path = f"/webhooks/{webhook.pk}/recover/preview"
+    since = {"since": (timezone.now() - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")}
+    assert alice.client.post(path, since).content == b"1 delivery would be sent."
+    assert alice.client.post(path, {"since": "2090-01-01T00:00"}).content == b"Nothing was missed."
+    assert alice.client.post(path, {"since": ""}).content == b""
+
+
+def test_a_recovery_shows_its_progress_until_it_is_over(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    missed = failed_delivery(alice, webhook)
+    job = recovering.start(webhook, recovering.Kind.FAILED, timezone.now() - timedelta(hours=1))
+    assert f"/jobs/{job.pk}" in page(alice.client, f"/webhooks/{webhook.pk}")
+    assert "1 wait." in page(alice.client, f"/jobs/{job.pk}")
+    Delivery.objects.filter(pk=missed.pk).update(status=Delivery.Status.DELIVERED, due_at=None)
+    over = alice.client.get(f"/jobs/{job.pk}")
+    assert over.status_code == 286
+    assert "1 delivered" in over.content.decode()
+
+
+def test_a_recovery_is_stopped_and_what_was_not_sent_is_held(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    missed = failed_delivery(alice, webhook)
+    job = recovering.start(webhook, recovering.Kind.FAILED, timezone.now() - timedelta(hours=1))
+    alice.client.post(f"/jobs/{job.pk}/cancel")
+    missed.refresh_from_db()
+    assert missed.status == Delivery.Status.HELD
+    again = alice.client.post(f"/jobs/{job.pk}/cancel", follow=True)
+    assert "The recovery was over already." in again.content.decode()
+
+
+def test_a_strangers_recovery_does_not_exist(alice: Tenant, bob: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    job = recovering.start(webhook, recovering.Kind.FAILED, timezone.now())
+    assert bob.client.get(f"/jobs/{job.pk}").status_code == 404
+    assert bob.client.post(f"/jobs/{job.pk}/cancel").status_code == 404
+    assert bob.client.post(f"/webhooks/{webhook.pk}/recover/preview").status_code == 404
 
 
 def test_recovering_needs_a_moment(alice: Tenant) -> None:
