@@ -9,7 +9,7 @@ import hmac
 from functools import cache
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 from django.db.models.expressions import Combinable
@@ -42,6 +42,15 @@ def rotate(token: str) -> str:
     return _keys().rotate(token).decode()
 
 
+def is_newest(token: str) -> bool:
+    """Whether the newest key made `token`."""
+    try:
+        _ring(tuple(settings.ENCRYPTION_KEYS[:1])).decrypt(token)
+    except InvalidToken:
+        return False
+    return True
+
+
 class EncryptedTextField(models.TextField[str, str]):
     """Text that only this application can read: encrypted in the database, plain in Python."""
 
@@ -61,26 +70,32 @@ class Sealed(str):
     """Text that is encrypted wherever it is stored: personal data of a number that keeps none (RELAY_ONLY)."""
 
 
-_MARK = "sealed:"
+# What begins like this in a SealableTextField's column is encrypted.
+MARK = "sealed:"
 
 
 class SealableTextField(models.TextField[_ST, _GT]):
     """Text that is stored as it is, or encrypted where it is `Sealed`; it reads back as what it was."""
 
     def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, str) and value and (isinstance(value, Sealed) or value.startswith(_MARK)):
-            return _MARK + encrypt(value)
+        if isinstance(value, str) and value and (isinstance(value, Sealed) or value.startswith(MARK)):
+            return MARK + encrypt(value)
         return value
 
     def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
-        if value and value.startswith(_MARK):
-            return Sealed(decrypt(value.removeprefix(_MARK)))
+        if value and value.startswith(MARK):
+            return Sealed(decrypt(value.removeprefix(MARK)))
         return value
 
 
 def keyed_hash(text: str) -> str:
     """Returns 32 hex characters by which equal texts can be found without storing them.
 
-    Keyed with the oldest key of the ring, which a rotation keeps until every row was rewritten.
+    Their key never changes, or what was stored would be found no more: a rotation of the ring leaves it alone.
     """
-    return hmac.new(settings.ENCRYPTION_KEYS[-1].encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(hash_key().encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def hash_key() -> str:
+    """HASH_KEY; without one it is derived from the oldest key of the ring."""
+    return settings.HASH_KEY or hashlib.sha256(b"hashes:" + settings.ENCRYPTION_KEYS[-1].encode()).hexdigest()

@@ -15,7 +15,7 @@ if "pytest" in sys.modules:
     atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
     os.environ |= {"DATA_DIR": str(data_dir), "QUEUE_NAME": data_dir.name, "DEBUG": "true", "DEMO": "true"}
     # What the developer's shell sets for a real installation says nothing to the suite.
-    for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "ALLOWED_HOSTS", "PUBLIC_URL", "METRICS_TOKEN"):
+    for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "HASH_KEY", "ALLOWED_HOSTS", "PUBLIC_URL", "METRICS_TOKEN"):
         os.environ.pop(name, None)
 
 from webhooks_project.settings import *  # noqa: F403

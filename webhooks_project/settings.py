@@ -51,6 +51,8 @@ SECRET_KEY = _secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Newest first: the first encrypts, all decrypt (accounts/encryption.py).
 ENCRYPTION_KEYS: list[str] = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") if key.strip()]
+# Of the hashes by which contacts are found; "": derived from the oldest of ENCRYPTION_KEYS, as long as that is kept.
+HASH_KEY: str = env.str("HASH_KEY", default="")
 
 ALLOWED_HOSTS: list[str] = env.list(
     "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
