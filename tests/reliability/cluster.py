@@ -43,6 +43,17 @@ class Cluster:
             self.process.wait()
             self.process = None
 
+    def stop(self) -> None:
+        """SIGSTOP: nothing of it runs any more, and it does not know."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, number)
+
     def terminate(self, timeout: float = 30) -> int:
         """SIGTERM to the whole group; returns the exit code."""
         assert self.process is not None
