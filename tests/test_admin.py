@@ -193,6 +193,54 @@ def test_the_journey_of_an_event_is_found_by_its_id(desk: Client) -> None:
     assert attempt.pk in text_of(desk, page(attempt.delivery))
 
 
+@pytest.mark.parametrize(
+    "by", ["phone", "wamid", "correlation", "message", "event", "payload", "delivery", "attempt"]
+)
+def test_one_search_finds_the_whole_journey_over_all_workspaces(by: str, desk: Client) -> None:
+    message = MessageFactory(sent=True, contact_phone="+5511977770142")
+    payload = RawPayloadFactory(number=message.number)
+    event = EventFactory(number=message.number, message_id=message.pk, raw_payload=payload)
+    attempt = AttemptFactory(delivery=DeliveryFactory(event=event), status="failed", error_class="timeout")
+    other = DeliveryFactory()
+    text = {
+        "phone": "+55 11 97777-0142", "wamid": message.external_id, "correlation": message.correlation_id,
+        "message": message.pk, "event": event.pk, "payload": payload.pk,
+        "delivery": attempt.delivery.pk, "attempt": attempt.pk,
+    }[by]  # fmt: skip
+    found = text_of(desk, reverse("support_search"), q=text)
+    assert page(event) in found
+    assert page(payload) in found
+    assert page(attempt.delivery) in found
+    assert page(other) not in found
+
+
+@pytest.mark.parametrize("by", ["url", "id", "workspace", "number"])
+def test_one_search_finds_what_is_set_up(by: str, desk: Client) -> None:
+    webhook = WebhookFactory(url="https://crm.example.com/hook")
+    texts = {
+        "url": "crm.example", "id": webhook.pk, "workspace": webhook.workspace.name, "number": webhook.number.phone,
+    }  # fmt: skip
+    row = {"workspace": webhook.workspace, "number": webhook.number}.get(by, webhook)
+    assert page(row) in text_of(desk, reverse("support_search"), q=texts[by])
+
+
+def test_a_search_shows_only_what_one_may_see(alice: Tenant) -> None:
+    user = UserFactory(is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_event"))
+    client = Client()
+    client.force_login(user)
+    delivery = DeliveryFactory()
+    found = text_of(client, reverse("support_search"), q=delivery.event_id)
+    assert page(delivery.event) in found
+    assert page(delivery) not in found
+    assert alice.client.get(reverse("support_search")).status_code == 302
+
+
+def test_a_search_for_nothing_says_so(desk: Client) -> None:
+    assert "Nothing has the id" in text_of(desk, reverse("support_search"), q="evt_unknown nul\0")
+    assert "A phone, an id of ours" in text_of(desk, reverse("support_search"))
+
+
 def act(client: Client, action: str, *rows: object) -> str:
     """Runs an action on rows and confirms it; returns the page that follows."""
     path = listing(type(rows[0]))

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from dashboard import health
+from dashboard import health, support
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -16,5 +16,6 @@ urlpatterns = [
     path("v1/", include("phone_numbers.api_urls")),
     path("v1/", include("events.api_urls")),
     path("v1/", include("webhooks.api_urls")),
+    path("admin/search", admin.site.admin_view(support.search), name="support_search"),
     path("admin/", admin.site.urls),
 ]
