@@ -2,17 +2,18 @@
 # make test     the whole suite, on the database and broker that DATABASE_URL and REDIS_URL name (default: SQLite)
 # make install  just the environment in .venv, tests included
 # make lint     what .ci/run checks besides the tests; make format mends what can be mended
+# make bench    the benchmark suite: parsing, the drain, a steady load; ratios of one run on this machine
+# make reference  writes docs/events.md anew, from the catalog and what the suite makes arrive
+# make mutations  50,000 payloads as no provider sends them (MUTATIONS), through the doors and the drains
 PYTHON ?= python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
-# make reference  writes docs/events.md anew, from the catalog and what the suite makes arrive
-# make mutations  50,000 payloads as no provider sends them (MUTATIONS), through the doors and the drains
 # Further arguments for pytest: make test PYTEST_ARGS="tests/webhooks -x"
 PYTEST_ARGS ?=
 TEMPLATES = $(shell find templates -name "*.html" 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run test install reference mutations lint style types floors migrations templates format clean
+.PHONY: run test install bench reference mutations lint style types floors migrations templates format clean
 
 install: $(INSTALLED)
 
@@ -26,6 +27,11 @@ run: install
 
 test: install
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 $(PYTEST_ARGS)
+
+bench: install
+	$(BIN)/python -m benchmarks.parsing
+	$(BIN)/python -m benchmarks.drain
+	$(BIN)/python -m benchmarks.steady_load --rate 20 --seconds 30
 
 lint: style types floors migrations templates
 
