@@ -7,12 +7,15 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core.paginator import Paginator
 from django.db.models import AutoField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 
 from accounts.encryption import EncryptedTextField
@@ -142,15 +145,20 @@ class Personal(BackOffice):
         }
         response = super().change_view(request, object_id, form_url, (extra_context or {}) | context)
         if asked and context["may_see_personal"] and response.status_code == 200:
-            LogEntry.objects.create(
-                user_id=str(request.user.pk),
-                content_type=ContentType.objects.get_for_model(self.model),
-                object_id=object_id,
-                object_repr=object_id[:200],
-                action_flag=CHANGE,
-                change_message="Looked at personal data.",
-            )
+            log_look(request.user, self.model, unquote(object_id))
         return response
+
+
+def log_look(user: Any, model: type[Model], id: str) -> None:
+    """Puts on record, in the admin's own log, that somebody looked at the personal data of a row."""
+    LogEntry.objects.create(
+        user_id=str(user.pk),
+        content_type=ContentType.objects.get_for_model(model),
+        object_id=id,
+        object_repr=id[:200],
+        action_flag=CHANGE,
+        change_message="Looked at personal data.",
+    )
 
 
 def one_of(field: str, values: Iterable[tuple[str, str]], label: str = "") -> type[admin.SimpleListFilter]:
@@ -175,19 +183,24 @@ def confirmed(question: str) -> Callable[..., Any]:
 
     def decorate(act: Callable[[Any, HttpRequest, Any], str]) -> Callable[..., Any]:
         @admin.action(description=question.rstrip("?"), permissions=["act"])
-        def action(model_admin: Any, request: HttpRequest, rows: QuerySet[Model]) -> TemplateResponse | None:
+        def action(model_admin: Any, request: HttpRequest, rows: QuerySet[Model]) -> HttpResponse | None:
+            # The page that the action was asked for on, where it is another than the list.
+            back = request.POST.get("back", "")
+            if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+                back = ""
             if "confirmed" in request.POST:
                 chosen = list(rows)
                 said = act(model_admin, request, chosen)
                 for row in chosen:
                     model_admin.log_change(request, row, f"{question.rstrip('?')}.")
                 messages.success(request, said)
-                return None
+                return redirect(back) if back else None
             context = {
                 **model_admin.admin_site.each_context(request),
                 "title": question,
                 "rows": list(rows[:200]),
                 "action": request.POST["action"],
+                "back": back,
                 "opts": model_admin.model._meta,
             }
             return TemplateResponse(request, "admin/confirm_action.html", context)

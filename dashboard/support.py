@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib import admin
-from django.db.models import Model
+from django.contrib.auth.models import User
+from django.db.models import Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from accounts.models import Workspace
-from events.models import Event, RawPayload
+from accounts.models import ApiKey, Workspace
+from events.models import Call, Event, RawPayload
 from messaging.lookup import find
 from messaging.models import Message
 from phone_numbers.models import Number
@@ -32,6 +33,11 @@ class Hit:
     says: str
     tone: str = ""
 
+    @property
+    def has_journey(self) -> bool:
+        """Whether dashboard/journeys.py tells more of it."""
+        return self.kind in {"Message", "Event", "Payload", "Delivery"}
+
 
 def search(request: HttpRequest) -> HttpResponse:
     """For staff; the route wraps it in the admin's own check. Shows only what their permissions let them see."""
@@ -43,12 +49,15 @@ def search(request: HttpRequest) -> HttpResponse:
 
 KINDS: dict[str, type[Model]] = {
     "Workspace": Workspace,
+    "User": User,
+    "API key": ApiKey,
     "Number": Number,
     "Webhook": Webhook,
     "Message": Message,
     "Event": Event,
     "Payload": RawPayload,
     "Delivery": Delivery,
+    "Call": Call,
 }
 
 
@@ -58,17 +67,21 @@ def may_see(request: HttpRequest, hit: Hit) -> bool:
 
 
 def hits_of(text: str) -> list[Hit]:
-    """What a text names: an id, a correlationId, WhatsApp's id, a phone, a part of a URL or of a workspace's name."""
+    """What a text names: an id, a correlationId, WhatsApp's id, a phone, an API key, a user's name or e-mail address, a
+    part of a URL or of a workspace's name."""
     messages = _messages(text)
     events = _events(text, messages)
     return [
         *_workspaces(text),
+        *_users(text),
+        *_keys(text),
         *_numbers(text),
         *_webhooks(text),
         *(_message_hit(message) for message in messages),
         *(_event_hit(event) for event in events),
-        *_payloads(text, events),
+        *_payloads(text, events, messages),
         *_deliveries(text, events),
+        *_calls(text),
     ]
 
 
@@ -88,6 +101,40 @@ def _workspaces(text: str) -> list[Hit]:
     else:
         rows = Workspace.objects.filter(name__icontains=text)
     return [_hit("Workspace", row, row.name) for row in rows.order_by("name")[:SHOWN]]
+
+
+def _users(text: str) -> list[Hit]:
+    users = User.objects.filter(Q(username__iexact=text) | Q(email__iexact=text)).order_by("pk")
+    return [
+        _hit("User", user, f"{user.get_username()}: {_roles(user) or 'belongs to no workspace'}")
+        for user in users.prefetch_related("memberships__workspace")[:SHOWN]
+    ]
+
+
+def _roles(user: User) -> str:
+    return ", ".join(
+        f"{membership.get_role_display().lower()} of {membership.workspace}"
+        for membership in user.memberships.all()
+    )
+
+
+def _keys(text: str) -> list[Hit]:
+    """By the id, the prefix, or the key itself, of which only the prefix is looked at."""
+    prefix = text.split("_")[1] if text.count("_") == 2 and text.startswith("wak_") else text
+    keys = ApiKey.objects.filter(Q(pk=text) | Q(prefix=prefix)).select_related("workspace")
+    return [
+        _hit("API key", key, f"{key}, {key.workspace}: {'revoked' if key.revoked_at else 'active'}")
+        for key in keys[:SHOWN]
+    ]
+
+
+def _calls(text: str) -> list[Hit]:
+    # By number, because that is how the index of the provider's ids begins.
+    calls = Call.objects.filter(number__in=Number.objects.order_by().values("pk"), external_id=text)
+    return [
+        _hit("Call", call, f"{call.status.lower()}, {call.number}, {call.first_seen_at:%d %b %H:%M:%S} UTC")
+        for call in calls.select_related("number")[:SHOWN]
+    ]
 
 
 def _numbers(text: str) -> list[Hit]:
@@ -119,6 +166,10 @@ def _webhooks(text: str) -> list[Hit]:
 
 def _messages(text: str) -> list[Message]:
     messages = Message.objects.select_related("number", "workspace")
+    # A correlationId is what a customer chose: several workspaces may have the same.
+    correlated = list(messages.filter(correlation_id=text).order_by("-pk")[:SHOWN]) if text else []
+    if correlated:
+        return correlated
     found = find(messages, Number.objects.all(), text)
     if found is not None:
         return [found]
@@ -153,9 +204,15 @@ def _events(text: str, messages: Sequence[Message]) -> list[Event]:
     )
 
 
-def _payloads(text: str, events: Sequence[Event]) -> list[Hit]:
+def _payloads(text: str, events: Sequence[Event], messages: Sequence[Message]) -> list[Hit]:
+    """Those of the events; and beside messages those of the same numbers that failed: what is missing may be in one."""
     ids = {event.raw_payload_id for event in events if event.raw_payload_id} | {text}
-    rows = RawPayload.objects.filter(pk__in=ids).defer("body").order_by("-pk")[:SHOWN]
+    payloads = RawPayload.objects.defer("body").order_by("-pk")
+    rows = list(payloads.filter(pk__in=ids)[:SHOWN])
+    numbers = {message.number_id for message in messages}
+    if numbers:
+        failed = payloads.filter(status=RawPayload.Status.FAILED, number__in=numbers)
+        rows += [row for row in failed.order_by("-received_at")[:SHOWN] if row.pk not in ids]
     return [
         _hit(
             "Payload", row,

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from dashboard import health, support
+from dashboard.views import journey
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -17,5 +18,6 @@ urlpatterns = [
     path("v1/", include("events.api_urls")),
     path("v1/", include("webhooks.api_urls")),
     path("admin/search", admin.site.admin_view(support.search), name="support_search"),
+    path("admin/journey/<slug:id>", admin.site.admin_view(journey.journey), name="journey"),
     path("admin/", admin.site.urls),
 ]
