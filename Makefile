@@ -1,5 +1,6 @@
 # make run      everything on this machine: dashboard, API, workers, a demo receiver; Ctrl-C stops it
 # make test     the whole suite, on the database and broker that DATABASE_URL and REDIS_URL name (default: SQLite)
+# make reliability  the reliability tests in their long form: minutes to hours, alone on the machine
 # make install  just the environment in .venv, tests included
 # make lint     what .ci/run checks besides the tests; make format mends what can be mended
 # make bench    the benchmark suite: parsing, the drain, a steady load; ratios of one run on this machine
@@ -13,7 +14,7 @@ PYTEST_ARGS ?=
 TEMPLATES = $(shell find templates -name "*.html" 2>/dev/null)
 
 .DEFAULT_GOAL := run
-.PHONY: run test install bench reference mutations lint style types floors migrations templates format clean
+.PHONY: run test reliability install bench reference mutations lint style types floors migrations templates format clean
 
 install: $(INSTALLED)
 
@@ -32,6 +33,9 @@ bench: install
 	$(BIN)/python -m benchmarks.parsing
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.steady_load --rate 20 --seconds 30
+
+reliability: install
+	RELIABILITY=long $(BIN)/python -m pytest tests/reliability --timeout=7200 $(PYTEST_ARGS)
 
 lint: style types floors migrations templates
 

@@ -58,7 +58,8 @@ class Drain:
         gathered = self._collect(timeout)
         by_lease: dict[str, list[tuple[Attempt, Outcome]]] = {}
         for (lease, attempt), outcome in gathered:
-            self._out.pop(attempt.pk)
+            # Those of a drain that broke off before this one are recorded too, if their lease still holds.
+            self._out.pop(attempt.pk, None)
             by_lease.setdefault(lease, []).append((attempt, outcome))
         record(by_lease)
         return len(gathered)

@@ -211,3 +211,15 @@ def test_many_deliveries_arrive_once_each(alice: Tenant, receiver: Receiver) -> 
     ids = [request.headers["webhook-id"] for request in receiver.requests]
     assert len(ids) == len(set(ids)) == 60
     assert all(json.loads(request.body)["event"] == "message.sent" for request in receiver.requests)
+
+
+def test_a_drain_records_what_one_that_broke_off_has_sent(alice: Tenant, receiver: Receiver) -> None:
+    delivery = delivery_to(alice, receiver.url)
+    broken_off = Drain()
+    broken_off._send()
+    receiver.wait_for(1)
+    DeliveryFactory(event=EventFactory(number=alice.number), webhook=delivery.webhook)
+    drain = Drain()
+    while Delivery.objects.exclude(status=Delivery.Status.DELIVERED).exists():
+        drain.step()
+    assert len(receiver.requests) == 2
