@@ -128,6 +128,11 @@ def test_a_list_takes_the_same_queries_however_long_and_never_counts_it_all(
         assert all("LIMIT" in sql for sql in counts)
 
 
+@pytest.mark.parametrize("model", [Webhook, Delivery, Attempt, RawPayload])
+def test_no_list_offers_to_count_by_filter(model: type, desk: Client) -> None:
+    assert "Show counts" not in text_of(desk, listing(model))
+
+
 def test_secrets_and_credentials_are_shown_to_nobody(desk: Client, everything: None) -> None:
     number = MetaNumberFactory(credentials={"accessToken": "very-secret-token"})
     webhook = WebhookFactory(number=number)
