@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import re
 import shlex
 import signal
@@ -70,14 +71,13 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _free_ports() -> int:
-    """Two neighbouring free ports; returns the first."""
+    """Two neighbouring free ports, below those that the system gives to other tests; returns the first."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            with contextlib.suppress(OSError, OverflowError):
-                second.bind(("127.0.0.1", port + 1))
-                return port
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def _do_as_curl_would(arguments: str) -> dict[str, str]:
