@@ -69,7 +69,11 @@ def _enqueue(drain: str) -> None:
 @contextmanager
 def _token(drain: str) -> Iterator[Callable[[], None]]:
     """Holds the wake token while a drain runs; yields the function that gives its sign of life."""
-    WakeToken.objects.update_or_create(pk=drain, defaults={"heartbeat_at": timezone.now()})
+    # One statement, no transaction around it: a process that is stopped in between would lock the others out.
+    if not WakeToken.objects.filter(pk=drain).update(heartbeat_at=timezone.now()):
+        WakeToken.objects.bulk_create(
+            [WakeToken(drain=drain, heartbeat_at=timezone.now())], ignore_conflicts=True
+        )
     last = time.monotonic()
 
     def beat() -> None:
