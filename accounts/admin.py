@@ -5,7 +5,16 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.back_office import Acting, BackOffice, ReadOnly, confirmed
-from accounts.models import ApiKey, Membership, WakeToken, Workspace
+from accounts.models import (
+    ApiKey,
+    EmailChange,
+    Invitation,
+    Membership,
+    PasswordReset,
+    Tally,
+    WakeToken,
+    Workspace,
+)
 
 admin.site.site_header = admin.site.site_title = "Webhooks support"
 admin.site.index_title = "Support desk"
@@ -45,6 +54,44 @@ class MembershipAdmin(BackOffice):
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnly):
+    list_display = [
+        "email", "workspace", "role", "invited_by", "created_at", "sent_at", "expires_at", "accepted_at",
+        "withdrawn_at",
+    ]  # fmt: skip
+    list_filter = [("accepted_at", admin.EmptyFieldListFilter), ("withdrawn_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["workspace", "invited_by"]
+    search_fields = ["=pk", "=email", "workspace__name", "=workspace__pk"]
+    search_help_text = "The whole e-mail address, name or id of a workspace"
+    exclude = ["digest"]
+
+
+@admin.register(PasswordReset)
+class PasswordResetAdmin(ReadOnly):
+    """Those whose e-mail was not sent yet."""
+
+    list_display = ["email", "created_at", "tries", "due_at"]
+    search_fields = ["=email"]
+
+
+@admin.register(EmailChange)
+class EmailChangeAdmin(ReadOnly):
+    """Those not confirmed yet, and those of which the old address was not told yet."""
+
+    list_display = [
+        "user", "old_email", "email", "created_at", "expires_at", "confirmed_at", "tries", "due_at",
+    ]  # fmt: skip
+    list_select_related = ["user"]
+    search_fields = ["=email", "=old_email", "=user__username"]
+    search_help_text = "The whole e-mail address, old or new, or the name of a user"
+
+
+@admin.register(Tally)
+class TallyAdmin(ReadOnly):
+    list_display = ["key", "count", "ends_at"]
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(Acting, ReadOnly):
     list_display = ["name", "shown", "workspace", "number_id", "created_at", "last_used_at", "revoked_at"]
@@ -59,11 +106,12 @@ class ApiKeyAdmin(Acting, ReadOnly):
     def shown(self, key: ApiKey) -> str:
         return f"wak_{key.prefix}_…{key.last_four}"
 
-    @confirmed("Revoke these API keys?")
+    @confirmed("Revoke these API keys?", "Revoke key")
     def revoke_keys(self, request: HttpRequest, keys: Sequence[ApiKey]) -> str:
-        for key in keys:
+        active = [key for key in keys if key.revoked_at is None]
+        for key in active:
             key.revoke()
-        return f"{len(keys)} revoked."
+        return f"{len(active)} revoked."
 
 
 @admin.register(WakeToken)

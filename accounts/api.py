@@ -1,38 +1,27 @@
 """What every API view shares: the error shape, the JSON parser, the cursor pagination.
 
-An error is `{"error": "sentence", "code": "UPPER_SNAKE", "details": {…}}`.
+An error is `{"error": "sentence", "code": "UPPER_SNAKE", "details": {…}}`; accounts/errors.py lists every code.
 """
 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.signals import got_request_exception
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from rest_framework import exceptions, parsers, status
+from rest_framework import exceptions, negotiation, parsers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-CODES = {
-    exceptions.NotAuthenticated: (
-        "UNAUTHORIZED",
-        "Send an API key in the x-api-key header, or as a Bearer token.",
-    ),
-    exceptions.AuthenticationFailed: ("API_KEY_INVALID", None),
-    exceptions.PermissionDenied: ("FORBIDDEN", None),
-    exceptions.NotFound: ("NOT_FOUND", None),
-    exceptions.MethodNotAllowed: ("METHOD_NOT_ALLOWED", None),
-    exceptions.ParseError: ("INVALID_JSON", None),
-    exceptions.UnsupportedMediaType: (
-        "UNSUPPORTED_MEDIA_TYPE",
-        "Send the body as content-type: application/json.",
-    ),
-    exceptions.NotAcceptable: ("NOT_ACCEPTABLE", None),
-    exceptions.Throttled: ("RATE_LIMITED", None),
-}
+from accounts.errors import CODES
+from accounts.failures import report
+from accounts.outages import DATABASE_AWAY, RETRY_AFTER, announce
 
 
 class ApiError(Exception):
@@ -54,37 +43,58 @@ def error(status_code: int, code: str, sentence: str, details: Mapping[str, Any]
     return Response({"error": sentence, "code": code, "details": dict(details or {})}, status=status_code)
 
 
-def exception_handler(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's EXCEPTION_HANDLER: turns every refusal into the one error shape."""
+def exception_handler(exception: Exception, context: dict[str, Any]) -> Response:
+    """DRF's EXCEPTION_HANDLER: turns whatever a call raises into the one error shape."""
     # Not above: DRF's views import this module by its dotted name while they are being imported themselves.
     from rest_framework.views import set_rollback
 
-    if isinstance(exception, Http404):
-        exception = exceptions.NotFound("There is nothing at this address that your key may see.")
-    elif isinstance(exception, PermissionDenied):
-        exception = exceptions.PermissionDenied(*exception.args)
-    if isinstance(exception, ApiError):
-        set_rollback()
-        return error(exception.status_code, exception.code, exception.sentence, exception.details)
-    if not isinstance(exception, exceptions.APIException):
-        return None
     set_rollback()
-    if isinstance(exception, exceptions.ValidationError):
-        details = exception.detail if isinstance(exception.detail, dict) else {"body": exception.detail}
-        return error(
-            status.HTTP_400_BAD_REQUEST, "INVALID_REQUEST", _first_sentence(details), {"fields": details}
-        )
-    code, sentence = next(
-        (CODES[cls] for cls in type(exception).__mro__ if cls in CODES),
-        ("ERROR", None),
-    )
-    response = error(exception.status_code, code, sentence or str(exception.detail))
-    if isinstance(exception, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+    refusal = _refusal(exception)
+    if refusal is None:
+        id = report(type(context["view"]).__name__, exception)
+        got_request_exception.send(sender=type(context["view"]), request=context["request"])
+        code = CODES["INTERNAL_ERROR"]
+        refusal = ApiError(code.status, "INTERNAL_ERROR", f"{code.meaning} {code.remedy}", {"errorId": id})
+    response = error(refusal.status_code, refusal.code, refusal.sentence, refusal.details)
+    if refusal.status_code == status.HTTP_401_UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
-    wait = getattr(exception, "wait", None)
-    if wait is not None:
-        response["Retry-After"] = str(max(1, round(wait)))
+    if isinstance(exception, DATABASE_AWAY):
+        announce(response, context["request"]._request, exception)
     return response
+
+
+def _refusal(exception: Exception) -> ApiError | None:
+    """Returns what an exception means to the caller; None for one that nobody expected."""
+    if isinstance(exception, DATABASE_AWAY):
+        return ApiError(
+            503,
+            "SERVICE_UNAVAILABLE",
+            f"The server's database does not answer. Try again in {RETRY_AFTER} seconds.",
+            {"retryAfter": RETRY_AFTER},
+        )
+    match exception:
+        case ApiError():
+            return exception
+        case Http404() | exceptions.NotFound():
+            return ApiError(404, "NOT_FOUND", "There is nothing at this address that your key may see.")
+        case exceptions.NotAuthenticated():
+            return ApiError(
+                401, "UNAUTHORIZED", "Send an API key in the x-api-key header, or as a Bearer token."
+            )
+        case exceptions.MethodNotAllowed():
+            return ApiError(405, "METHOD_NOT_ALLOWED", f"{exception.detail} The header Allow lists what is.")
+        case exceptions.ParseError():
+            return ApiError(400, "INVALID_JSON", str(exception.detail))
+        case exceptions.UnsupportedMediaType():
+            return ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body as content-type: application/json.")
+        case RequestDataTooBig():
+            return ApiError(
+                413, "PAYLOAD_TOO_LARGE", f"A body has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
+            )
+        case exceptions.ValidationError():
+            details = exception.detail if isinstance(exception.detail, dict) else {"body": exception.detail}
+            return ApiError(400, "INVALID_REQUEST", _first_sentence(details), {"fields": details})
+    return None
 
 
 def _first_sentence(details: Any, path: str = "") -> str:
@@ -106,10 +116,18 @@ class JSONParser(parsers.JSONParser):
             data = json.loads(stream.read().decode("utf-8"), parse_constant=_refuse_constant)
             json.dumps(data, ensure_ascii=False).encode("utf-8")
         except (ValueError, RecursionError) as problem:
-            raise exceptions.ParseError(f"The body is not valid JSON: {problem}") from problem
-        if "\\u0000" in json.dumps(data):
+            raise exceptions.ParseError(f"The body is not valid JSON: {problem}.") from problem
+        # As it is written in JSON, a backslash before it is a character like any other: "\\\\u0000" holds no NUL.
+        if re.search(r"(?<!\\)(\\\\)*\\u0000", json.dumps(data)):
             raise exceptions.ParseError("The body holds a NUL character (\\u0000), which cannot be stored.")
         return data
+
+
+class JSONNegotiation(negotiation.DefaultContentNegotiation):
+    """The answer is JSON, whatever the call's Accept header or `format` asks for: there is nothing else to choose."""
+
+    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
 
 
 def _refuse_constant(name: str) -> Any:

@@ -2,10 +2,11 @@
 
 from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from accounts.api import ApiError
 from accounts.models import ApiKey
+from accounts.rate_limits import Client
 
 
 class ApiKeyUser:
@@ -27,9 +28,17 @@ class ApiKeyAuthentication(BaseAuthentication):
         text = sent_key(request)
         if text is None:
             return None
+        client = Client(request, text)
+        client.may_try()
         key = ApiKey.find(text)
         if key is None:
-            raise AuthenticationFailed("This API key does not exist or was revoked.", code="API_KEY_INVALID")
+            client.was_wrong()
+            raise ApiError(
+                401,
+                "API_KEY_INVALID",
+                "This API key does not exist or was revoked. Send it whole, as it was shown when it was made.",
+            )
+        client.was_right()
         key.touch()
         return ApiKeyUser(key), key
 

@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import AutoField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,11 +17,16 @@ from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 
+from accounts.auditing import record
 from accounts.encryption import EncryptedTextField
 
 PERSONAL_DATA = "accounts.view_personal_data"
 # Of a big table the newest so many rows can be paged through; a search finds what is further back.
 BROWSABLE = 1000
+
+
+# A filter looks through the newest so many: what is rare would have it read the whole table.
+FILTERED = 5000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -80,6 +84,22 @@ class ReadOnly(BackOffice):
         return False
 
 
+class LogChangeList(ChangeList):
+    """What is filtered is looked for among the newest FILTERED rows, and the page says so; a search finds any row."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        rows = super().get_queryset(request, exclude_parameters)
+        if not self.has_active_filters or self.query:
+            return rows
+        newest = self.root_queryset.order_by("-pk").values_list("pk", flat=True)
+        oldest = newest[FILTERED - 1 : FILTERED].first()
+        if oldest is None:
+            return rows
+        if request.method == "GET":
+            messages.info(request, f"Filtered among the newest {FILTERED:,} rows; a search finds older ones.")
+        return rows.filter(pk__gte=oldest)
+
+
 class Log(ReadOnly):
     """A table that grows without end: newest first by its id, never counted in full.
 
@@ -89,6 +109,9 @@ class Log(ReadOnly):
     paginator = CappedPaginator
     ordering = ("-pk",)
     sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LogChangeList
 
     def found_by(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
         """The rows that a text names."""
@@ -152,15 +175,8 @@ class Personal(BackOffice):
 
 
 def log_look(user: Any, model: type[Model], id: str) -> None:
-    """Puts on record, in the admin's own log, that somebody looked at the personal data of a row."""
-    LogEntry.objects.create(
-        user_id=str(user.pk),
-        content_type=ContentType.objects.get_for_model(model),
-        object_id=id,
-        object_repr=id[:200],
-        action_flag=CHANGE,
-        change_message="Looked at personal data.",
-    )
+    """Puts on record that somebody looked at the personal data of a row."""
+    record(user, model, [id], "Looked at personal data.")
 
 
 def one_of(field: str, values: Iterable[tuple[str, str]], label: str = "") -> type[admin.SimpleListFilter]:
@@ -180,8 +196,13 @@ def one_of(field: str, values: Iterable[tuple[str, str]], label: str = "") -> ty
     return OneOf
 
 
-def confirmed(question: str) -> Callable[..., Any]:
-    """Makes an admin action ask before it acts; `question` is the sentence, and the action returns what it did."""
+def confirmed(
+    question: str, label: str, foretell: Callable[[Sequence[Any]], Sequence[str]] | None = None
+) -> Callable[..., Any]:
+    """Makes an admin action ask before it acts; `question` is the sentence, and the action returns what it did.
+
+    `label` is on the button with which one row's own page offers it; `foretell` says what each row may expect.
+    """
 
     def decorate(act: Callable[[Any, HttpRequest, Any], str]) -> Callable[..., Any]:
         @admin.action(description=question.rstrip("?"), permissions=["act"])
@@ -197,10 +218,11 @@ def confirmed(question: str) -> Callable[..., Any]:
                     model_admin.log_change(request, row, f"{question.rstrip('?')}.")
                 messages.success(request, said)
                 return redirect(back) if back else None
+            shown = list(rows[:200])
             context = {
                 **model_admin.admin_site.each_context(request),
                 "title": question,
-                "rows": list(rows[:200]),
+                "rows": list(zip(shown, foretell(shown) if foretell else [""] * len(shown), strict=True)),
                 "action": request.POST["action"],
                 "back": back,
                 "opts": model_admin.model._meta,
@@ -208,13 +230,26 @@ def confirmed(question: str) -> Callable[..., Any]:
             return TemplateResponse(request, "admin/confirm_action.html", context)
 
         action.__name__ = act.__name__
+        action.label = label  # type: ignore[attr-defined]
         return action
 
     return decorate
 
 
 class Acting(BackOffice):
-    """Its actions need the permission to change its rows, although the form itself may be read only."""
+    """Its actions need the permission to change its rows, although the form itself may be read only.
+
+    They are offered in the list, and on the page of each row.
+    """
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        # Those for which the permission is there.
+        mine: dict[str, Any] = self.get_actions(request)
+        offered = [(name, one[0].label) for name, one in mine.items() if hasattr(one[0], "label")]
+        context = {"offered": offered, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         opts = self.opts

@@ -51,23 +51,50 @@ def is_newest(token: str) -> bool:
     return True
 
 
+class Sealed(str):
+    """Text that is encrypted wherever it is stored: personal data of a number that keeps none (RELAY_ONLY)."""
+
+
+class Unreadable(Sealed):
+    """In place of a text that no key of the ring can read: empty, and written back as it is stored.
+
+    A value, because one row that cannot be read must not keep the others of its query from being read.
+    """
+
+    stored: str
+
+    @classmethod
+    def of(cls, stored: str) -> "Unreadable":
+        text = cls()
+        text.stored = stored
+        return text
+
+
+def readable(text: str) -> str:
+    """Raises cryptography.fernet.InvalidToken for a text that cannot be read, where "" would mean something else."""
+    if isinstance(text, Unreadable):
+        raise InvalidToken
+    return text
+
+
 class EncryptedTextField(models.TextField[str, str]):
     """Text that only this application can read: encrypted in the database, plain in Python."""
 
     def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, Unreadable):
+            return value.stored
         return encrypt(value) if value else value
 
     def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
-        return decrypt(value) if value else value
+        try:
+            return decrypt(value) if value else value
+        except InvalidToken:
+            return Unreadable.of(value or "")
 
 
 # What may be set and what is read; both optional where the column is nullable, as django-stubs has it for TextField.
 _ST = TypeVar("_ST", contravariant=True, default="str | Combinable")
 _GT = TypeVar("_GT", covariant=True, default=str)
-
-
-class Sealed(str):
-    """Text that is encrypted wherever it is stored: personal data of a number that keeps none (RELAY_ONLY)."""
 
 
 # What begins like this in a SealableTextField's column is encrypted.
@@ -78,13 +105,18 @@ class SealableTextField(models.TextField[_ST, _GT]):
     """Text that is stored as it is, or encrypted where it is `Sealed`; it reads back as what it was."""
 
     def get_prep_value(self, value: Any) -> Any:
+        if isinstance(value, Unreadable):
+            return value.stored
         if isinstance(value, str) and value and (isinstance(value, Sealed) or value.startswith(MARK)):
             return MARK + encrypt(value)
         return value
 
     def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
         if value and value.startswith(MARK):
-            return Sealed(decrypt(value.removeprefix(MARK)))
+            try:
+                return Sealed(decrypt(value.removeprefix(MARK)))
+            except InvalidToken:
+                return Unreadable.of(value)
         return value
 
 

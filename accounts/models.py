@@ -8,6 +8,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.ids import IdField
@@ -49,9 +50,154 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.workspace} ({self.get_role_display()})"
 
+    def may(self, role: str) -> bool:
+        """Whether this role includes what `role` may do: each may all that the one below it may."""
+        return RANKS.index(self.role) >= RANKS.index(role)
+
     @property
     def may_change(self) -> bool:
-        return self.role != self.Role.READ_ONLY
+        return self.may(self.Role.MEMBER)
+
+    @property
+    def is_owner(self) -> bool:
+        return self.may(self.Role.OWNER)
+
+
+# Lowest first (docs/members.md).
+RANKS: list[str] = [Membership.Role.READ_ONLY, Membership.Role.MEMBER, Membership.Role.OWNER]
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> Self:
+        """Neither accepted nor withdrawn; it may have expired."""
+        return self.filter(accepted_at=None, withdrawn_at=None)
+
+
+class Invitation(models.Model):
+    """Of one e-mail address to a workspace. Its link holds a token, of which only the SHA-256 is kept: the e-mail alone
+    can show it, and a second e-mail makes the first one's link void."""
+
+    id = IdField("inv")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
+    # Lowercase; the support desk looks for it over all workspaces.
+    email = models.EmailField(db_index=True)
+    role = models.CharField(max_length=20, choices=Membership.Role, default=Membership.Role.MEMBER)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    digest = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    # When its e-mail is to be sent, or tried again; NULL = it was sent, or given up.
+    due_at = models.DateTimeField(null=True, editable=False)
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    sent_at = models.DateTimeField(null=True, editable=False)
+    accepted_at = models.DateTimeField(null=True, editable=False)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "email"],
+                condition=Q(accepted_at=None, withdrawn_at=None),
+                name="accounts_invitation_one_open_per_address",
+            ),
+        ]
+        indexes = [
+            # For the drain of e-mails.
+            models.Index(
+                fields=["due_at"], condition=Q(due_at__isnull=False), name="accounts_invitation_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.workspace} ({self.get_role_display()})"
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
+
+class PasswordReset(models.Model):
+    """Somebody asked for an e-mail to set a new password; gone once it was sent, or where no user has the address.
+
+    A row for every address that is typed: how long the answer takes says nothing about who is a user.
+    """
+
+    id = IdField("pwd")
+    email = models.EmailField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    due_at = models.DateTimeField(default=timezone.now, editable=False, db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class EmailChangeQuerySet(models.QuerySet["EmailChange"]):
+    def open(self) -> Self:
+        """Not confirmed; it may have expired."""
+        return self.filter(confirmed_at=None)
+
+
+class EmailChange(models.Model):
+    """Somebody wants another e-mail address for their account, which a link that is sent there confirms.
+
+    Before it is confirmed its e-mail is the one with the link, after it the one that tells the old address; then it
+    is gone.
+    """
+
+    id = IdField("eml")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    old_email = models.EmailField(blank=True)
+    # Lowercase.
+    email = models.EmailField(db_index=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, editable=False)
+    # When its e-mail is to be sent, or tried again; NULL = it was sent.
+    due_at = models.DateTimeField(null=True, editable=False)
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    objects = EmailChangeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(confirmed_at=None), name="accounts_emailchange_one_open_per_user"
+            ),
+        ]
+        indexes = [
+            # For the drain of e-mails.
+            models.Index(
+                fields=["due_at"], condition=Q(due_at__isnull=False), name="accounts_emailchange_due"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} instead of {self.old_email or 'none'}"
+
+    def confirm(self) -> None:
+        self.confirmed_at = self.due_at = timezone.now()
+        self.tries = 0
+        self.save(update_fields=["confirmed_at", "due_at", "tries"])
+
+
+class Tally(models.Model):
+    """How often something happened within a span that began with the first time; see accounts/limits.py."""
+
+    key = models.CharField(primary_key=True, max_length=100)
+    count = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -94,7 +240,7 @@ class ApiKey(models.Model):
 
     def keep(self, text: str) -> None:
         """Makes this the key that `text` (`wak_<prefix>_<secret>`) is, and saves it."""
-        self.prefix, self.digest, self.last_four = text.split("_")[1], _digest(text), text[-4:]
+        self.prefix, self.digest, self.last_four = text.split("_")[1], sha256(text), text[-4:]
         self.revoked_at = None
         self.save()
 
@@ -105,7 +251,7 @@ class ApiKey(models.Model):
         if len(parts) != 3 or parts[0] != "wak" or not text.isascii():
             return None
         key = cls.objects.active().select_related("workspace").filter(prefix=parts[1]).first()
-        if key is None or not hmac.compare_digest(key.digest, _digest(text)):
+        if key is None or not hmac.compare_digest(key.digest, sha256(text)):
             return None
         return key
 
@@ -120,7 +266,8 @@ class ApiKey(models.Model):
         self.save(update_fields=["revoked_at"])
 
 
-def _digest(text: str) -> str:
+def sha256(text: str) -> str:
+    """How random secrets are kept: there is nothing to guess, so no slow hash is needed."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
-"""What every page for people shares: who asks, for which of their workspaces, whether they may change things."""
+"""What every page for people shares: who asks, for which of their workspaces, and what their role lets them do."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -8,64 +9,79 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import render
 
 from accounts.models import Membership, Workspace
 
 SESSION_KEY = "workspace"
 SAFE = {"GET", "HEAD"}
+Role = Membership.Role
 
 
-class MemberRequest(HttpRequest):
-    """A request of somebody who is logged in and belongs to a workspace.
-
-    `membership` is the one in the workspace they are looking at, `memberships` all of theirs.
-    """
+class UserRequest(HttpRequest):
+    """A request of somebody who is logged in; `memberships` are all of theirs, the oldest first."""
 
     user: User
-    membership: Membership
     memberships: list[Membership]
-    workspace: Workspace
     # htmx asks, for a part of the page.
     fragment: bool
+
+
+class MemberRequest(UserRequest):
+    """A request of somebody who belongs to a workspace; `membership` is the one in the workspace they look at."""
+
+    membership: Membership
+    workspace: Workspace
 
 
 View = Callable[..., HttpResponse]
 
 
-def member_page(*methods: str, changes: bool = True) -> Callable[[View], View]:
+def user_page(*methods: str) -> Callable[[View], View]:
+    """Lets in who is logged in, whether they belong to a workspace or not; for what is their own."""
+    return _page(methods, None)
+
+
+def member_page(*methods: str, role: str = Role.MEMBER) -> Callable[[View], View]:
     """Lets members of a workspace in, by these methods only: others log in first, or are refused.
 
-    With another method than GET, only those whose role may change things; `changes=False`: every member, because
-    nothing of the workspace is changed.
+    With another method than GET, only those who may do what `role` may. docs/members.md shows who may do what.
     """
+    return _page(methods, role)
+
+
+def _page(methods: tuple[str, ...], role: str | None) -> Callable[[View], View]:
     allowed = {*methods, "HEAD"} if "GET" in methods else {*methods}
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(request.get_full_path() if request.method in SAFE else "/")
             if request.method not in allowed:
                 return HttpResponseNotAllowed(sorted(allowed))
-            request.memberships = memberships_of(request.user)
-            request.membership = current(request.memberships, request.session.get(SESSION_KEY))
-            request.workspace = request.membership.workspace
             request.fragment = request.headers.get("HX-Request") == "true"
-            if changes and request.method not in SAFE and not request.membership.may_change:
-                raise PermissionDenied(read_only_sentence(request.membership))
+            request.memberships = memberships_of(request.user)
+            if request.memberships:
+                request.membership = current(request.memberships, request.session.get(SESSION_KEY))
+                request.workspace = request.membership.workspace
+            elif role is not None:
+                raise PermissionDenied(
+                    "You do not belong to a workspace yet. Ask an owner of one to invite you."
+                )
+            if role is not None and request.method not in SAFE and not request.membership.may(role):
+                raise PermissionDenied(refusal(request.membership, role))
             return view(request, *args, **kwargs)
 
+        # What a test reads, to try every page with every role.
+        wrapper.page_methods, wrapper.page_role = allowed, role  # type: ignore[attr-defined]
         return wrapper
 
     return decorate
 
 
 def memberships_of(user: User) -> list[Membership]:
-    """The memberships of a user with their workspaces, the oldest first; raises PermissionDenied for none."""
-    memberships = list(user.memberships.select_related("workspace").order_by("pk"))
-    if not memberships:
-        raise PermissionDenied("You do not belong to a workspace yet. Ask an owner of one to invite you.")
-    return memberships
+    return list(user.memberships.select_related("workspace").order_by("pk"))
 
 
 def current(memberships: list[Membership], workspace_id: str | None) -> Membership:
@@ -74,8 +90,20 @@ def current(memberships: list[Membership], workspace_id: str | None) -> Membersh
     return (chosen or memberships)[0]
 
 
-def read_only_sentence(membership: Membership) -> str:
+def refusal(membership: Membership, role: str) -> str:
+    if role == Role.OWNER:
+        return f"Only an owner of {membership.workspace} can do this; you are not one of them."
     return (
         f"Your role in {membership.workspace} can read but not change. "
         "An owner of the workspace can give you another role."
     )
+
+
+def too_many(request: HttpRequest, sentence: str, wait: timedelta) -> HttpResponse:
+    """The page of 429."""
+    seconds = max(1, round(wait.total_seconds()))
+    minutes = -(-seconds // 60)
+    context = {"sentence": sentence, "wait": f"{minutes} minutes" if minutes > 1 else "a minute"}
+    response = render(request, "429.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    return response

@@ -47,23 +47,30 @@ def stop_gracefully(**kwargs: Any) -> None:
     signal.signal(signal.SIGINT, handle)
 
 
-def wake(drain: str) -> None:
-    """Makes sure that `drain` ('webhooks.tasks.deliver') runs soon after the current transaction commits."""
-    transaction.on_commit(lambda: _enqueue(drain), robust=True)
+def wake(drain: str, slot: int = 0) -> None:
+    """Makes sure that `drain` ('webhooks.tasks.deliver') runs soon after the current transaction commits.
+
+    In slot 1, 2 … it runs beside itself, to help with what one process alone does not get through.
+    """
+    transaction.on_commit(lambda: _enqueue(drain, slot), robust=True)
 
 
-def _enqueue(drain: str) -> None:
-    now = timezone.now()
-    token = WakeToken.objects.filter(pk=drain).first()
+def _enqueue(drain: str, slot: int) -> None:
+    now, key = timezone.now(), _key(drain, slot)
+    token = WakeToken.objects.filter(pk=key).first()
     if token is None:
-        WakeToken.objects.bulk_create([WakeToken(drain=drain)], ignore_conflicts=True)
+        WakeToken.objects.bulk_create([WakeToken(drain=key)], ignore_conflicts=True)
     elif token.heartbeat_at and token.heartbeat_at > now - STALE_AFTER:
         return
     taken = WakeToken.objects.filter(
-        Q(heartbeat_at=None) | Q(heartbeat_at__lte=now - STALE_AFTER), pk=drain
+        Q(heartbeat_at=None) | Q(heartbeat_at__lte=now - STALE_AFTER), pk=key
     ).update(heartbeat_at=now)
     if taken:
-        async_task(drain)
+        async_task(drain, *([slot] if slot else []))
+
+
+def _key(drain: str, slot: int) -> str:
+    return f"{drain} {slot}" if slot else drain
 
 
 @contextmanager
@@ -124,4 +131,38 @@ def run(drain: str, work: Callable[[], int], next_due_at: Callable[[], datetime 
         due_at = next_due_at()
         if due_at and due_at <= timezone.now() + HORIZON:
             wake(drain)
+    return done
+
+
+def run_in_slots(
+    drain: str,
+    slot: int,
+    slots: int,
+    work: Callable[[], int],
+    next_due_at: Callable[[], datetime | None],
+    is_full: Callable[[], bool],
+) -> int:
+    """`run` for a drain that several processes share: while `is_full`, the next of `slots` is woken, once a second.
+
+    Slot 0 is the drain itself. A helper, in a higher slot, ends as soon as it finds nothing, or its budget is spent.
+    """
+    called_at = 0.0
+
+    def share() -> int:
+        nonlocal called_at
+        size = work()
+        if is_full() and slot + 1 < slots and time.monotonic() - called_at > 1:
+            called_at = time.monotonic()
+            wake(drain, slot + 1)
+        return size
+
+    return run(drain, share, next_due_at) if slot == 0 else _help(_key(drain, slot), share)
+
+
+def _help(key: str, work: Callable[[], int]) -> int:
+    until, done = time.monotonic() + BUDGET.total_seconds(), 0
+    with _token(key) as beat:
+        while not stopping and time.monotonic() < until and (size := work()):
+            done += size
+            beat()
     return done
