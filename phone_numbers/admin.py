@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.back_office import Acting, Log, Personal, ReadOnly, confirmed
-from phone_numbers.models import HealthCheck, Identity, Number, RetentionMark
+from phone_numbers.models import HealthCheck, Identity, Number, Purge, RetentionMark
 from phone_numbers.phones import to_e164
 from phone_numbers.status import read_status
 
@@ -29,7 +29,7 @@ class NumberAdmin(Acting, ReadOnly):
         # As people write it: +55 11 98888-1020.
         return super().get_search_results(request, queryset, to_e164(search_term) or search_term)
 
-    @confirmed("Ask the provider how these numbers are connected?")
+    @confirmed("Ask the provider how these numbers are connected?", "Probe the number")
     def probe(self, request: HttpRequest, numbers: Sequence[Number]) -> str:
         readings = [(number, read_status(number)) for number in numbers if number.deleted_at is None]
         words = [f"{number.phone}: {'no answer' if one.is_stale else one.state}" for number, one in readings]
@@ -59,5 +59,12 @@ class HealthCheckAdmin(Log):
 @admin.register(RetentionMark)
 class RetentionMarkAdmin(ReadOnly):
     list_display = ["number", "table", "below"]
+    list_select_related = ["number"]
+    search_fields = ["=number__pk"]
+
+
+@admin.register(Purge)
+class PurgeAdmin(ReadOnly):
+    list_display = ["number", "erased", "total", "created_at"]
     list_select_related = ["number"]
     search_fields = ["=number__pk"]

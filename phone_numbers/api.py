@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ListSerializer
@@ -11,6 +11,8 @@ from rest_framework.views import APIView
 
 from accounts.authentication import api_key
 from accounts.models import ApiKey
+from accounts.openapi import answer, id_parameter, refusals, sent
+from phone_numbers import api_examples
 from phone_numbers.api_scope import number_or_404, require_workspace_key, visible_numbers
 from phone_numbers.number_settings import update
 from phone_numbers.registering import purge, register, remove, restore
@@ -27,6 +29,8 @@ from phone_numbers.serializers import (
 )
 from phone_numbers.status import read_status
 
+NUMBER_ID = id_parameter(api_examples.ID, "The number's id.")
+
 
 class NumbersView(APIView):
     @extend_schema(
@@ -34,7 +38,9 @@ class NumbersView(APIView):
         summary="List numbers",
         description="Every number in service, as one array, the newest first.",
         tags=["Numbers"],
-        responses=ListedNumberSerializer(many=True),
+        responses={
+            200: answer(ListedNumberSerializer(many=True), "The numbers in service.", api_examples.LISTED)
+        },
     )
     def get(self, request: Request) -> Response:
         numbers = list(visible_numbers(request).active().order_by("-pk"))
@@ -54,24 +60,22 @@ class NumbersView(APIView):
         description="Emits `number.created`, and `number.connected` as soon as the number is connected.",
         tags=["Numbers"],
         request=CreateNumberSerializer,
-        responses={201: CreatedNumberSerializer},
+        responses={201: answer(CreatedNumberSerializer, "Registered.", api_examples.CREATED)},
         examples=[
-            OpenApiExample(
-                "A simulated number",
-                request_only=True,
-                value={"name": "Shop", "number": "+12025550100", "provider": "simulator"},
-            ),
-            OpenApiExample(
-                "A number at Meta",
-                request_only=True,
-                value={
-                    "name": "Shop",
-                    "number": "+12025550100",
-                    "provider": "meta",
-                    "providerConfig": {"phoneNumberId": "106540352242922", "wabaId": "102290129340398"},
-                },
-            ),
+            sent("A simulated number", api_examples.SIMULATED),
+            sent("A number at Meta", api_examples.AT_META),
+            sent("A number at Evolution", api_examples.AT_EVOLUTION),
         ],
+        extensions=refusals(
+            "NUMBER_SCOPE_NOT_ALLOWED",
+            "INVALID_NUMBER",
+            "PROVIDER_REQUIRED",
+            "UNKNOWN_PROVIDER",
+            "INVALID_PROVIDER_CONFIG",
+            "NUMBER_ALREADY_ACTIVE",
+            "NUMBER_SOFT_DELETED",
+            "PROVIDER_CONFIG_IN_USE",
+        ),
     )
     def post(self, request: Request) -> Response:
         require_workspace_key(request)
@@ -97,7 +101,9 @@ class NumberView(APIView):
         summary="Get a number",
         description="Also one that was deleted, while it can be restored.",
         tags=["Numbers"],
-        responses=NumberSerializer,
+        parameters=[NUMBER_ID],
+        responses={200: answer(NumberSerializer, "The number.", api_examples.NUMBER)},
+        extensions=refusals("NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         return Response(NumberSerializer(number_or_404(visible_numbers(request), id)).data)
@@ -107,15 +113,18 @@ class NumberView(APIView):
         summary="Change a number",
         description="Its name, its retention (piiMode) or its settings; what is left out stays as it is.",
         tags=["Numbers"],
+        parameters=[NUMBER_ID],
         request=UpdateNumberSerializer,
-        responses=NumberSerializer,
-        examples=[
-            OpenApiExample(
-                "Keep personal data for 30 days",
-                request_only=True,
-                value={"piiMode": "STORE_X_DAYS", "piiRetentionDays": 30},
+        responses={
+            200: answer(
+                NumberSerializer, "The number as it is now.", api_examples.NUMBER | api_examples.KEEP_30_DAYS
             )
+        },
+        examples=[
+            sent("Keep personal data for 30 days", api_examples.KEEP_30_DAYS),
+            sent("Leave out groups", api_examples.NO_GROUPS),
         ],
+        extensions=refusals("NUMBER_NOT_FOUND", "EMPTY_PATCH", "RETENTION_DAYS_REQUIRED"),
     )
     def patch(self, request: Request, id: str) -> Response:
         number = number_or_404(visible_numbers(request).active(), id)
@@ -139,7 +148,9 @@ class NumberView(APIView):
             "Keys that are limited to it stop working."
         ),
         tags=["Numbers"],
-        responses=DeletedNumberSerializer,
+        parameters=[NUMBER_ID],
+        responses={200: answer(DeletedNumberSerializer, "Out of service.", api_examples.DELETED)},
+        extensions=refusals("NUMBER_NOT_FOUND"),
     )
     def delete(self, request: Request, id: str) -> Response:
         number = number_or_404(visible_numbers(request).active(), id)
@@ -155,8 +166,10 @@ class RestoreView(APIView):
         summary="Restore a deleted number",
         description="Within 30 days. It gives back the number, not the connection: connect it again at its provider.",
         tags=["Numbers"],
+        parameters=[NUMBER_ID],
         request=None,
-        responses=RestoredNumberSerializer,
+        responses={200: answer(RestoredNumberSerializer, "In service again.", api_examples.RESTORED)},
+        extensions=refusals("NUMBER_NOT_FOUND", "NUMBER_ALREADY_ACTIVE", "PROVIDER_CONFIG_IN_USE"),
     )
     def post(self, request: Request, id: str) -> Response:
         restore(number_or_404(visible_numbers(request), id))
@@ -172,7 +185,9 @@ class PurgeView(APIView):
             "of it: delete it first where `number.removed` matters."
         ),
         tags=["Numbers"],
-        responses=PurgedNumberSerializer,
+        parameters=[NUMBER_ID],
+        responses={200: answer(PurgedNumberSerializer, "Erased.", api_examples.PURGED)},
+        extensions=refusals("NUMBER_SCOPE_NOT_ALLOWED", "NUMBER_NOT_FOUND"),
     )
     def delete(self, request: Request, id: str) -> Response:
         require_workspace_key(request)
@@ -186,7 +201,9 @@ class StatusView(APIView):
         summary="Read the connection of a number",
         description="Asks the provider now. If it does not answer, `stale` is true and the state the last known one.",
         tags=["Numbers"],
-        responses=StatusSerializer,
+        parameters=[NUMBER_ID],
+        responses={200: answer(StatusSerializer, "Its connection.", api_examples.STATUS)},
+        extensions=refusals("NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         number = number_or_404(visible_numbers(request).active(), id)

@@ -4,11 +4,20 @@ A key is limited to one number or belongs to the whole workspace; then the heade
 `whatsappNumberId` in the body or the query, names the number.
 """
 
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework.request import Request
 
 from accounts.api import ApiError
 from accounts.authentication import api_key
+from phone_numbers import api_examples
 from phone_numbers.models import Number, NumberQuerySet
+
+NUMBER_HEADER = OpenApiParameter(
+    "x-whatsapp-number-id",
+    location=OpenApiParameter.HEADER,
+    description="The number that a key of the whole workspace acts for.",
+    examples=[OpenApiExample("example", api_examples.ID)],
+)
 
 
 def visible_numbers(request: Request) -> NumberQuerySet:
@@ -41,9 +50,16 @@ def acting_number(request: Request) -> Number:
         raise ApiError(
             400,
             "NUMBER_REQUIRED",
-            "This key is for the whole workspace: name the number in the header x-whatsapp-number-id.",
+            "This key is for the whole workspace: name the number in whatsappNumberId, or in the header"
+            " x-whatsapp-number-id.",
         )
     return number_or_404(visible_numbers(request).active(), id)
+
+
+def named_number(request: Request) -> Number | None:
+    """Returns the number that a call with a key of the whole workspace names, of those it sees; None: all of them."""
+    id = "" if api_key(request).number_id else named_number_id(request)
+    return number_or_404(visible_numbers(request), id) if id else None
 
 
 def number_or_404(numbers: NumberQuerySet, id: str) -> Number:

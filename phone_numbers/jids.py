@@ -66,6 +66,11 @@ class Jid:
         return self.kind in (JidKind.PHONE, JidKind.LID)
 
     @property
+    def is_whatsapp(self) -> bool:
+        """Whether WhatsApp itself writes from here: its notices, and nobody's messages."""
+        return self.kind is JidKind.PHONE and self.user == "0"
+
+    @property
     def is_status(self) -> bool:
         """Whether this is the place where contacts post their stories."""
         return self.kind is JidKind.BROADCAST and self.user == "status"
@@ -102,6 +107,9 @@ class Party:
 
     def is_at(self, jid: Jid) -> bool:
         return match_form(jid.phone) in self.phones if jid.phone else jid.lid in self.lids
+
+    def is_among(self, jids: Iterable[Jid | None]) -> bool:
+        return any(jid is not None and self.is_at(jid) for jid in jids)
 
     def is_known_like(self, jid: Jid) -> bool:
         """Whether an address of the same kind is known, so that another one is somebody else's."""

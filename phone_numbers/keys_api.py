@@ -5,22 +5,24 @@ Up here and not with the keys, because a list of keys names their numbers.
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api_fields import MomentField, TextField, iso
+from accounts.api_fields import InputSerializer, MomentField, TextField, iso
 from accounts.authentication import api_key
 from accounts.models import ApiKey
+from accounts.openapi import answer, refusals, sent
+from phone_numbers import api_examples
 from phone_numbers.api_scope import number_or_404, require_workspace_key, visible_numbers
 from phone_numbers.keys import regenerate
 from phone_numbers.models import Number
 from phone_numbers.serializers import instance_name
 
 
-class RegenerateKeySerializer(serializers.Serializer[Any]):
+class RegenerateKeySerializer(InputSerializer[Any]):
     whatsappNumberId = TextField(max_length=40)
 
 
@@ -77,12 +79,18 @@ class ApiKeysView(APIView):
         summary="List API keys",
         description="As one array: a key of the whole workspace sees every key, one of a number those of its number.",
         tags=["API keys"],
-        responses=PolymorphicProxySerializer(
-            component_name="ApiKeyListItem",
-            serializers=[ListedKeySerializer, NumberKeySerializer],
-            resource_type_field_name=None,
-            many=True,
-        ),
+        responses={
+            200: answer(
+                PolymorphicProxySerializer(
+                    component_name="ApiKeyListItem",
+                    serializers=[ListedKeySerializer, NumberKeySerializer],
+                    resource_type_field_name=None,
+                    many=True,
+                ),
+                "The keys in force.",
+                api_examples.KEY,
+            )
+        },
     )
     def get(self, request: Request) -> Response:
         own = api_key(request)
@@ -99,7 +107,9 @@ class ApiKeysView(APIView):
         description="The number's key before, if it had one, is void at once. The new key is shown once.",
         tags=["API keys"],
         request=RegenerateKeySerializer,
-        responses={201: OpenApiResponse(RegeneratedKeySerializer)},
+        responses={201: answer(RegeneratedKeySerializer, "The new key.", api_examples.REGENERATED)},
+        examples=[sent("Of one number", {"whatsappNumberId": api_examples.ID})],
+        extensions=refusals("NUMBER_SCOPE_NOT_ALLOWED", "NUMBER_NOT_FOUND"),
     )
     def post(self, request: Request) -> Response:
         require_workspace_key(request)

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.encryption import EncryptedTextField, Sealed
+from accounts.encryption import EncryptedTextField, Sealed, readable
 from accounts.ids import IdField
 from accounts.models import Workspace
 from phone_numbers.providers import get_provider
@@ -117,8 +117,9 @@ class Number(models.Model):
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """The provider's secrets; never shown, never logged."""
-        return json.loads(self.credentials_json) if self.credentials_json else {}
+        """The provider's secrets; never shown, never logged. Raises InvalidToken where they cannot be read."""
+        text = readable(self.credentials_json)
+        return json.loads(text) if text else {}
 
     @credentials.setter
     def credentials(self, value: dict[str, Any]) -> None:
@@ -188,6 +189,19 @@ class RetentionMark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.table} below {self.below}"
+
+
+class Purge(models.Model):
+    """A removed number is being erased for good (webhooks/erasing.py); this row goes with it, or when it is stopped."""
+
+    number = models.OneToOneField(Number, models.CASCADE, related_name="purge")
+    # Rows under the number, counted when it begins; NULL: it has not.
+    total = models.PositiveIntegerField(null=True)
+    erased = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"purge of {self.number_id}: {self.erased} of {self.total}"
 
 
 class HealthCheck(models.Model):

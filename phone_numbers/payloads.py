@@ -10,6 +10,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # WhatsApp began in 2009; an earlier moment, or one after 2100, is some other number.
 _EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+# Of the year 9892: a datetime ends with 9999.
+_LAST_MILLISECOND = 2.5e14
 # Neither PostgreSQL nor UTF-8 can hold these.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DIGITS = re.compile(r"[0-9]{1,19}")
@@ -79,7 +81,7 @@ def moment(value: Any) -> datetime | None:
         value = (high << 32) + (low & 0xFFFFFFFF)
     if isinstance(value, str):
         return moment(int(value)) if _DIGITS.fullmatch(value) else _plausible(_from_iso(value))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LAST_MILLISECOND:
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None

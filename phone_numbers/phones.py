@@ -3,9 +3,13 @@
 import re
 from functools import lru_cache
 
+import phonenumbers
+
 from accounts.encryption import keyed_hash
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# What `to_e164` takes, as JSON Schema's pattern.
+WRITTEN = r"^[\s().\-/]*(\+[\s().\-/]*)?(0[\s().\-/]*0[\s().\-/]*)?[1-9]([\s().\-/]*[0-9]){6,14}[\s().\-/]*$"
 _FORMATTING = re.compile(r"[\s().\-\u00a0\u2010-\u2015/]+")
 
 
@@ -20,6 +24,15 @@ def to_e164(text: str) -> str:
         digits = digits[2:]
     candidate = f"+{digits}"
     return candidate if candidate.isascii() and E164.fullmatch(candidate) else ""
+
+
+def in_print(phone: str) -> str:
+    """Returns `+16315558151` as people write it, `+1 631-555-8151`; any other text as it is."""
+    try:
+        parsed = phonenumbers.parse(phone)
+    except phonenumbers.NumberParseException:
+        return phone
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def match_form(phone: str) -> str:

@@ -12,12 +12,13 @@ from accounts.api import ApiError
 from accounts.models import ApiKey, Workspace
 from accounts.wake import wake
 from phone_numbers.lifecycle import NumberChange, NumberChangeKind, announce, connect
-from phone_numbers.models import RESTORABLE_FOR, Number
+from phone_numbers.models import RESTORABLE_FOR, Number, Purge
 from phone_numbers.number_settings import merged
 from phone_numbers.phones import to_e164
 from phone_numbers.providers import REGISTRY, get_provider
 from phone_numbers.providers.base import Config, ConfigError
 from phone_numbers.reports import ConnectionState
+from phone_numbers.signals import purge_begun
 
 
 def available_providers() -> list[str]:
@@ -108,6 +109,8 @@ def remove(numbers: Sequence[Number]) -> None:
 def restore(number: Number) -> None:
     """Puts a removed number, and the keys it had, back into service; a health check finds out whether it is connected.
 
+    A purge that is under way is stopped; what it has erased is gone.
+
     Raises ApiError: 404 NUMBER_NOT_FOUND once its 30 days are over; 409 NUMBER_ALREADY_ACTIVE, PROVIDER_CONFIG_IN_USE.
     """
     now = timezone.now()
@@ -122,6 +125,7 @@ def restore(number: Number) -> None:
             raise ApiError(
                 404, "NUMBER_NOT_FOUND", "The 30 days in which this number could be restored are over."
             )
+        Purge.objects.filter(number=number).delete()
         number.deleted_at = None
         number.state, number.state_changed_at = Number.State.CONNECTING, now
         try:
@@ -134,12 +138,21 @@ def restore(number: Number) -> None:
 
 
 def purge(numbers: Sequence[Number]) -> None:
-    """Erases numbers and everything under them: messages, events, webhooks and their logs, API keys."""
+    """Erases numbers and everything under them: messages, events, webhooks and their logs, API keys.
+
+    In chunks, so that nobody waits for a lock on a million rows. What is interrupted leaves the numbers removed, and
+    goes on when it is called again.
+    """
     ids = [number.pk for number in numbers]
+    with transaction.atomic():
+        Number.objects.active().filter(pk__in=ids).update(
+            deleted_at=timezone.now(), state=Number.State.CLOSE, probe_due_at=None
+        )
+        ApiKey.objects.filter(number_id__in=ids).delete()
+    purge_begun.send(Number, numbers=list(numbers))
     with transaction.atomic():
         # In full, so that nobody adds rows under a number while what is under it is being deleted.
         list(Number.objects.filter(pk__in=ids).order_by("pk").select_for_update())
-        ApiKey.objects.filter(number_id__in=ids).delete()
         Number.objects.filter(pk__in=ids).delete()
 
 
@@ -189,7 +202,7 @@ def _conflict(number: Number) -> ApiError:
         return ApiError(
             409,
             "NUMBER_ALREADY_ACTIVE",
-            f"{number.phone} is registered and active already; delete it there first.",
+            f"{number.phone} is registered and active already. Use that number, or delete it first.",
         )
     return ApiError(
         409,

@@ -5,25 +5,29 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api_fields import FlagField, MomentField, NullField, TextField, WholeNumberField, iso
+from accounts.api_fields import (
+    ChoiceField,
+    FlagField,
+    InputSerializer,
+    MomentField,
+    NullField,
+    TextField,
+    WholeNumberField,
+    iso,
+)
 from accounts.models import ApiKey
 from phone_numbers.ingest_urls import ingest_url
 from phone_numbers.models import Number
 from phone_numbers.number_settings import MAX_RETENTION_DAYS, in_force
+from phone_numbers.phones import WRITTEN
 
 
-class _KnownKeysSerializer(serializers.Serializer[Any]):
-    """Refuses the keys that it does not know: a misspelt setting is an error, not a wish without effect."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := sorted(set(data) - set(self.fields))):
-            raise serializers.ValidationError(
-                {key: [f"There is no such key. There are: {', '.join(self.fields)}."] for key in unknown}
-            )
-        return super().to_internal_value(data)
+@extend_schema_field({"type": "string", "pattern": WRITTEN, "maxLength": 40})
+class PhoneField(TextField):
+    """A phone number as people write it; whoever reads it looks at it."""
 
 
-class SettingsPatchSerializer(_KnownKeysSerializer):
+class SettingsPatchSerializer(InputSerializer[Any]):
     """Settings to change. null takes the last six back to what the provider does by itself."""
 
     historyImportEnabled = FlagField(required=False)
@@ -38,9 +42,9 @@ class SettingsPatchSerializer(_KnownKeysSerializer):
     ignoreStatus = FlagField(required=False, allow_null=True)
 
 
-class CreateNumberSerializer(serializers.Serializer[Any]):
+class CreateNumberSerializer(InputSerializer[Any]):
     name = TextField(max_length=200)
-    number = TextField(max_length=40, help_text="The phone, with its country code.")
+    number = PhoneField(max_length=40, help_text="The phone, with its country code.")
     provider = TextField(
         required=False,
         allow_null=True,
@@ -67,9 +71,9 @@ class CreateNumberSerializer(serializers.Serializer[Any]):
         return name
 
 
-class UpdateNumberSerializer(_KnownKeysSerializer):
+class UpdateNumberSerializer(InputSerializer[Any]):
     name = TextField(required=False, max_length=200)
-    piiMode = serializers.ChoiceField(choices=Number.PiiMode.values, required=False)
+    piiMode = ChoiceField(choices=Number.PiiMode.values, required=False)
     piiRetentionDays = WholeNumberField(
         required=False,
         allow_null=True,

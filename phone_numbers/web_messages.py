@@ -26,6 +26,16 @@ WRAPPERS = (
     "botInvokeMessage",
     "lottieStickerMessage",
     "deviceSentMessage",
+    "statusMentionMessage",
+    "groupStatusMentionMessage",
+    "groupStatusMessage",
+    "groupStatusMessageV2",
+    "limitSharingMessage",
+    "botTaskMessage",
+    "botForwardedMessage",
+    "questionMessage",
+    "questionReplyMessage",
+    "commentMessage",
 )
 MAX_WRAPPERS = 8
 
@@ -53,6 +63,27 @@ TYPES: dict[str, str | None] = {
     "interactiveMessage": None,
     "templateMessage": None,
 }
+# Where each kind keeps what a person reads of it, the best place first. whatsmeow spells out the fields of a oneof, and
+# writes ID and JSON in capitals.
+TEXTS: dict[str, tuple[str, ...]] = {
+    "buttonsResponseMessage": (
+        "selectedDisplayText", "Response.SelectedDisplayText", "selectedButtonId", "selectedButtonID",
+    ),
+    "templateButtonReplyMessage": ("selectedDisplayText", "selectedId", "selectedID"),
+    "listResponseMessage": ("title", "singleSelectReply.selectedRowId", "singleSelectReply.selectedRowID"),
+    "interactiveResponseMessage": (
+        "body.text", "footer.text", "nativeFlowResponseMessage.paramsJson",
+        "InteractiveResponseMessage.NativeFlowResponseMessage.paramsJSON",
+    ),
+    "interactiveMessage": ("body.text", "header.title", "footer.text"),
+    "buttonsMessage": ("contentText",),
+    "listMessage": ("description", "title"),
+    "templateMessage": ("hydratedTemplate.hydratedContentText",),
+    "orderMessage": ("message",),
+    "productMessage": ("body", "product.title"),
+    "eventMessage": ("name",),
+}  # fmt: skip
+TEXTS_ELSEWHERE = ("caption", "text")
 MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
 
 IGNORED = {
@@ -64,14 +95,18 @@ IGNORED = {
     "pollCreationMessageV3": "A poll makes no event.",
     "pollCreationMessageV4": "A poll makes no event.",
     "pollCreationMessageV5": "A poll makes no event.",
+    "pollCreationMessageV6": "A poll makes no event.",
+    "pollCreationOptionImageMessage": "A poll makes no event.",
     "pollUpdateMessage": "A vote in a poll makes no event.",
     "pollResultSnapshotMessage": "A vote in a poll makes no event.",
+    "pollResultSnapshotMessageV3": "A vote in a poll makes no event.",
     "encReactionMessage": "A reaction that only its group can read makes no event.",
     "encCommentMessage": "A comment that only its group can read makes no event.",
     "encEventResponseMessage": "An answer to an event invitation makes no event.",
     "keepInChatMessage": "Keeping a message in the chat makes no event.",
     "pinInChatMessage": "Pinning a message makes no event.",
     "albumMessage": "An album is announced; its pictures arrive as messages of their own.",
+    "statusNotificationMessage": "A contact's status (story) is not a message to us.",
     "placeholderMessage": "The message is only readable on the phone.",
     "call": "Calls make events on Meta only.",
     "callLogMesssage": "Calls make events on Meta only.",
@@ -160,6 +195,13 @@ def quote(context: dict[str, Any], me: Party, sender: Party, in_direct_chat: boo
     )
 
 
+def reaction_quote(key: dict[str, Any]) -> Quote | None:
+    """Reads the key of the message that a reaction is about."""
+    target = identifier(key.get("id") or key.get("ID"))
+    told = key.get("fromMe")
+    return Quote(message_id=target, ours=told if isinstance(told, bool) else None) if target else None
+
+
 def is_ours(author: Any, me: Party, sender: Party, in_direct_chat: bool) -> bool | None:
     """Says whether the author of a quoted message is our number; None where the payload does not tell."""
     jid = parse_jid(author)
@@ -219,8 +261,20 @@ def _kind(message: dict[str, Any]) -> str:
 
 def _content(kind: str, body: dict[str, Any]) -> str | None:
     reader = _READERS.get(kind)
-    found = reader(body) if reader else text(body.get("caption")) or text(body.get("text"))
+    found = reader(body) if reader else _first_text(body, TEXTS.get(kind, TEXTS_ELSEWHERE))
     return found if found or kind == "reactionMessage" else None
+
+
+def _first_text(body: dict[str, Any], paths: tuple[str, ...]) -> str:
+    """Returns the first text that is at one of the paths, whose steps are separated by dots; "" where none is."""
+    for path in paths:
+        *steps, last = path.split(".")
+        inner = body
+        for step in steps:
+            inner = record(inner.get(step))
+        if found := text(inner.get(last)):
+            return found
+    return ""
 
 
 def _media(body: dict[str, Any]) -> Media:
@@ -246,29 +300,9 @@ def _contacts(body: dict[str, Any]) -> str:
     return ", ".join(name for name in names if name)
 
 
-def _interactive(body: dict[str, Any]) -> str:
-    return text(record(body.get("body")).get("text")) or text(record(body.get("footer")).get("text"))
-
-
 _READERS: dict[str, Callable[[dict[str, Any]], str | None]] = {
-    "extendedTextMessage": lambda body: text(body.get("text")),
-    "reactionMessage": lambda body: text(body.get("text")),
     "locationMessage": _location,
     "liveLocationMessage": _location,
     "contactMessage": _contacts,
     "contactsArrayMessage": _contacts,
-    "buttonsResponseMessage": lambda body: (
-        text(body.get("selectedDisplayText")) or text(body.get("selectedButtonId"))
-    ),
-    "templateButtonReplyMessage": lambda body: (
-        text(body.get("selectedDisplayText")) or text(body.get("selectedId"))
-    ),
-    "listResponseMessage": lambda body: (
-        text(body.get("title")) or text(record(body.get("singleSelectReply")).get("selectedRowId"))
-    ),
-    "interactiveResponseMessage": _interactive,
-    "interactiveMessage": _interactive,
-    "buttonsMessage": lambda body: text(body.get("contentText")),
-    "listMessage": lambda body: text(body.get("description")) or text(body.get("title")),
-    "templateMessage": lambda body: text(record(body.get("hydratedTemplate")).get("hydratedContentText")),
 }

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phone_numbers.payloads import identifier, load, moment, records, text
@@ -77,6 +77,8 @@ anything = st.recursive(
 
 
 @given(anything)
+@example(253_403_070_464_000)
+@example(2.5e14 - 1)
 def test_no_value_makes_a_reader_raise(value: object) -> None:
     assert moment(value) is None or isinstance(moment(value), datetime)
     assert isinstance(text(value) + identifier(value), str)

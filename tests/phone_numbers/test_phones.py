@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_numbers.phones import E164, contact_key, match_form, same_phone, to_e164
+from phone_numbers.phones import E164, contact_key, in_print, match_form, same_phone, to_e164
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,16 @@ def test_a_contact_without_a_phone_is_known_by_the_opaque_id() -> None:
 def test_the_key_says_nothing_of_the_phone() -> None:
     assert "447700900123" not in contact_key("+447700900123")
     assert len(contact_key("+447700900123")) == 32
+
+
+@pytest.mark.parametrize(
+    ("phone", "printed"),
+    [
+        ("+5511988881020", "+55 11 98888-1020"),
+        ("+16315558151", "+1 631-555-8151"),
+        ("Dispatch", "Dispatch"),
+        ("", ""),
+    ],
+)
+def test_a_phone_is_printed_as_people_write_it(phone: str, printed: str) -> None:
+    assert in_print(phone) == printed

@@ -32,7 +32,15 @@ from phone_numbers.reports import (
     Report,
     StatusReport,
 )
-from phone_numbers.web_messages import EMPTY, WebContent, key_addresses, key_identities, quote, read
+from phone_numbers.web_messages import (
+    EMPTY,
+    WebContent,
+    key_addresses,
+    key_identities,
+    quote,
+    reaction_quote,
+    read,
+)
 
 # WebMessageInfo.Status of Baileys: the words, and the numbers of older versions. WAHA counts from one less.
 STATUSES: dict[str, MessageStatus | None] = {
@@ -138,8 +146,10 @@ def _inbound(message: dict[str, Any], key: dict[str, Any], chat: Jid, phone: str
     if content.ignored:
         return Ignored(reason=content.ignored)
     addresses = [*key_addresses(key, chat), parse_jid(message.get("participant"))]
+    if chat.kind is JidKind.GROUP and Party.of([], phone).is_among(addresses):
+        return Ignored(reason="Our own number wrote it.")
     sender = contact(addresses, display_name(message.get("pushName"), addresses))
-    if chat.is_person and not sender.phone and not sender.opaque_id:
+    if chat.is_whatsapp:
         return Ignored(reason="A notice of WhatsApp itself is not a message of a contact.")
     if chat.kind in (JidKind.BROADCAST, JidKind.OTHER) and not sender.phone and not sender.opaque_id:
         return Ignored(reason="The message does not say who wrote it.")
@@ -173,11 +183,7 @@ def _quote(
     message: dict[str, Any], content: WebContent, addresses: list[Jid | None], chat: Jid, phone: str
 ) -> Quote | None:
     if content.type == "reaction":
-        target = identifier(content.reaction_key.get("id"))
-        is_ours = content.reaction_key.get("fromMe")
-        return (
-            Quote(message_id=target, ours=is_ours if isinstance(is_ours, bool) else None) if target else None
-        )
+        return reaction_quote(content.reaction_key)
     context = content.context or record(message.get("contextInfo"))
     return quote(context, Party.of([], phone), Party.of(addresses), chat.is_person)
 
@@ -235,7 +241,7 @@ def _status(value: Any) -> MessageStatus | None:
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = STATUS_WORDS.get(value)
-    return STATUSES.get(value) if isinstance(value, str) else None
+    return STATUSES.get(value.upper()) if isinstance(value, str) else None
 
 
 def _connection(data: Any, phone: str) -> list[Report]:

@@ -67,12 +67,12 @@ def parse_call_status(status: dict[str, Any], context: "Context") -> list[Report
 def parse_permission(message: dict[str, Any], sender: Contact, own_phone: str) -> CallReport:
     """A contact's answer to a call permission request; it comes in field `messages`, and is no message."""
     reply = record(record(message.get("interactive")).get("call_permission_reply"))
+    told = reply.get("is_permanent")
+    is_permanent = told if isinstance(told, bool) else reply.get("expiration_timestamp") in (None, "", 0)
     if text(reply.get("response")).lower() != "accept":
         status = "NO_PERMISSION"
-    elif reply.get("is_permanent") is True or reply.get("expiration_timestamp") in (None, "", 0):
-        status = "PERMANENT"
     else:
-        status = "TEMPORARY"
+        status = "PERMANENT" if is_permanent else "TEMPORARY"
     return CallReport(
         kind=CallKind.PERMISSION_UPDATED,
         external_id=None,

@@ -28,6 +28,7 @@ from phone_numbers.reports import (
     Report,
     StatusReport,
 )
+from phone_numbers.web_messages import place
 
 # `status` of value.statuses[]: …/webhooks/components#statuses-object. A voice message that was played was read.
 STATUSES = {
@@ -45,6 +46,17 @@ NOT_WRITTEN = {
     "revoke": "A message that was taken back.",
     "request_welcome": "A chat was opened; nothing was written.",
 }
+# What makes an account's numbers suspect, by `event` and the state of a ban: whether for good, and in a sentence.
+# https://developers.facebook.com/docs/graph-api/webhooks/reference/whatsapp-business-account#account_update
+ACCOUNT_SIGNALS: dict[tuple[str, str], tuple[DisconnectCause | None, str]] = {
+    ("DISABLED_UPDATE", "DISABLE"): (
+        DisconnectCause.BANNED,
+        "Meta disabled the WhatsApp Business Account.",
+    ),
+    ("ACCOUNT_DELETED", ""): (DisconnectCause.DELETED, "The WhatsApp Business Account was deleted."),
+    ("ACCOUNT_OFFBOARDED", ""): (None, "The WhatsApp Business app left the Cloud API, as it does on a new device."),
+    ("PARTNER_REMOVED", ""): (None, "The WhatsApp Business Account is no longer shared with its partner."),
+}  # fmt: skip
 # A change without a number's id comes to every number of its business account, and happened to one at most. A status
 # may be kept all the same: it finds its own message.
 NOBODYS = "The change does not say which number it is about."
@@ -57,9 +69,9 @@ class Context:
 
     def __init__(self, value: dict[str, Any], own_phone: str) -> None:
         metadata = record(value.get("metadata"))
-        displayed = to_e164(text(metadata.get("display_phone_number")))
-        self.own_phone = own_phone or displayed
-        self.own_phones = (own_phone, displayed)
+        self.displayed = text(metadata.get("display_phone_number"))
+        self.own_phone = own_phone or to_e164(self.displayed)
+        self.own_phones = (own_phone, to_e164(self.displayed))
         self.own_id = identifier(metadata.get("phone_number_id"))
         # The first of equals wins. Looked up, since a signed payload may hold thousands of contacts and messages.
         self.by_phone: dict[str, dict[str, Any]] = {}
@@ -84,7 +96,9 @@ class Context:
         if not sender:
             return False
         phone = to_e164(sender)
-        return sender == self.own_id or any(same_phone(phone, own) for own in self.own_phones)
+        return sender in (self.own_id, self.displayed) or any(
+            same_phone(phone, own) for own in self.own_phones
+        )
 
 
 def parse(body: str, own_phone: str) -> list[Report]:
@@ -203,10 +217,13 @@ def _content(kind: str, message: dict[str, Any]) -> tuple[str | None, Media | No
             return text(part.get("emoji")), None
         case "button":
             return text(part.get("text")), None
+        case "order":
+            return text(part.get("text")) or None, None
         case "interactive":
             return _answer(part), None
         case "location":
-            return " ".join(filter(None, (text(part.get("name")), text(part.get("address"))))) or None, None
+            words = (part.get("name"), part.get("address"))
+            return place(part.get("latitude"), part.get("longitude"), *words), None
         case "contacts":
             names = [
                 text(record(card.get("name")).get("formatted_name")) for card in records(message.get(kind))
@@ -279,15 +296,16 @@ def _error(status: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def _account(value: dict[str, Any], at: datetime | None) -> Report:
-    """https://developers.facebook.com/docs/graph-api/webhooks/reference/whatsapp-business-account#account_update"""
     event = text(value.get("event")).upper()
-    banned = text(record(value.get("ban_info")).get("waba_ban_state")).upper() == "DISABLE"
-    if event == "DISABLED_UPDATE" and banned:
-        cause, sentence = DisconnectCause.BANNED, "Meta disabled the WhatsApp Business Account."
-    elif event == "ACCOUNT_DELETED":
-        cause, sentence = DisconnectCause.DELETED, "The WhatsApp Business Account was deleted."
-    else:
+    ban = text(record(value.get("ban_info")).get("waba_ban_state")).upper()
+    signal = ACCOUNT_SIGNALS.get((event, ban if event == "DISABLED_UPDATE" else ""))
+    if signal is None:
         return Ignored(reason=f"The account update {event[:60]!r} makes no event.")
+    cause, sentence = signal
     return ConnectionReport(
-        state=ConnectionState.DISCONNECTED, at=at, cause=cause, error=sentence, error_code=cause.upper()
+        state=ConnectionState.DISCONNECTED,
+        at=at,
+        cause=cause,
+        error=sentence,
+        error_code=cause.upper() if cause else event,
     )

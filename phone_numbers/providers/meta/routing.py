@@ -33,9 +33,14 @@ def route(body: bytes) -> list[Part]:
 
 
 def _target(entry: dict[str, Any], change: dict[str, Any]) -> Target:
-    metadata = record(record(change.get("value")).get("metadata"))
-    ref = identifier(metadata.get("phone_number_id"))
-    return (ref, None) if ref else (None, identifier(entry.get("id")) or None)
+    """The entry of what concerns a partner has the id of the partner; the account is in `waba_info`."""
+    value = record(change.get("value"))
+    ref = identifier(record(value.get("metadata")).get("phone_number_id"))
+    if ref:
+        return ref, None
+    return None, identifier(record(value.get("waba_info")).get("waba_id")) or identifier(
+        entry.get("id")
+    ) or None
 
 
 def _entries(changes: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dict[str, Any]]:

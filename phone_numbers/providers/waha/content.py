@@ -4,16 +4,25 @@ NOWEB keeps Baileys' protobuf in `_data.message`, GOWS whatsmeow's in `_data.Mes
 WhatsApp Web with a `type` of its own. Where `_data` is missing, the fields that WAHA itself fills in have to do.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from phone_numbers.jids import Jid, Party
-from phone_numbers.payloads import record, text
+from phone_numbers.payloads import record, records, text
 from phone_numbers.providers.waha.message_ids import parse_message_id
 from phone_numbers.reports import Media, Quote
-from phone_numbers.web_messages import EMPTY, MEDIA_TYPES, card_names, is_ours, place, quote, read
+from phone_numbers.web_messages import (
+    EMPTY,
+    MEDIA_TYPES,
+    card_names,
+    is_ours,
+    place,
+    quote,
+    reaction_quote,
+    read,
+)
 
-# MessageTypes of whatsapp-web.js: https://docs.wwebjs.dev/global.html#MessageTypes
+# MessageTypes of whatsapp-web.js, https://docs.wwebjs.dev/global.html#MessageTypes, and what WhatsApp Web has besides.
 WEBJS_TYPES: dict[str, str | None] = {
     "chat": "text",
     "image": "image",
@@ -32,24 +41,42 @@ WEBJS_TYPES: dict[str, str | None] = {
     "list_response": "text",
     "template_button_reply": "text",
     "interactive_response": "text",
+    "comment": "text",
 }
 WEBJS_IGNORED = {
     "revoked": "A deletion makes no event.",
     "protocol": "An edit, a deletion or a setting of the chat makes no event.",
+    "message_edit_encrypted": "An edit makes no event.",
     "reaction": "A reaction arrives as message.reaction.",
+    "reaction_enc": "A reaction that only its group can read makes no event.",
     "poll_creation": "A poll makes no event.",
+    "poll_edit_encrypted": "A poll makes no event.",
+    "poll_add_option_encrypted": "A poll makes no event.",
     "poll_update": "A vote in a poll makes no event.",
+    "poll_result_snapshot": "A vote in a poll makes no event.",
+    "event_response": "An answer to an event invitation makes no event.",
+    "event_edit_encrypted": "An edit makes no event.",
     "album": "An album is announced; its pictures arrive as messages of their own.",
+    "keep_in_chat": "Keeping a message in the chat makes no event.",
+    "pin_message": "Pinning a message makes no event.",
     "pinned_message": "Pinning a message makes no event.",
+    "biz_content_placeholder": "The message is only readable on the phone.",
     "call_log": "Calls make events on Meta only.",
     "ciphertext": EMPTY,
     "e2e_notification": EMPTY,
     "notification": EMPTY,
     "notification_template": EMPTY,
     "broadcast_notification": EMPTY,
+    "group_notification": EMPTY,
     "newsletter_notification": EMPTY,
+    "status_notification": EMPTY,
+    "history_bundle": EMPTY,
+    "message_history_bundle": EMPTY,
+    "message_history_notice": EMPTY,
+    "guest_upsell_system_msg": EMPTY,
     "gp2": EMPTY,
     "debug": EMPTY,
+    "debug_placeholder": EMPTY,
 }
 
 
@@ -60,7 +87,8 @@ class WahaContent:
     type: str | None = None
     content: str | None = None
     media: Media | None = None
-    context: dict[str, Any]
+    context: dict[str, Any] = field(default_factory=dict)
+    reaction_key: dict[str, Any] = field(default_factory=dict)
     ignored: str = ""
 
 
@@ -72,7 +100,7 @@ def content_of(payload: dict[str, Any]) -> WahaContent:
     webjs_type = text(data.get("type")) if not protobuf else ""
     reason = WEBJS_IGNORED.get(webjs_type, web.ignored if protobuf else "")
     if reason:
-        return WahaContent(context={}, ignored=reason)
+        return WahaContent(ignored=reason)
     if protobuf:
         message_type = web.type
     elif webjs_type:
@@ -82,17 +110,20 @@ def content_of(payload: dict[str, Any]) -> WahaContent:
     media = _media(payload, data, web.media) if message_type in MEDIA_TYPES else None
     return WahaContent(
         type=message_type,
-        content=_content(payload, message_type, media, web.content),
+        content=_content(payload, data, message_type, media, web.content),
         media=media,
         context=web.context,
+        reaction_key=web.reaction_key,
     )
 
 
 def quote_of(
-    payload: dict[str, Any], context: dict[str, Any], me: Party, sender: Party, chat: Jid
+    payload: dict[str, Any], content: WahaContent, me: Party, sender: Party, chat: Jid
 ) -> Quote | None:
     """Reads `replyTo`, and where the engine gives none, the protobuf's or WhatsApp Web's own word of a quote."""
-    data = record(payload.get("_data"))
+    if content.type == "reaction":
+        return reaction_quote(content.reaction_key)
+    context, data = content.context, record(payload.get("_data"))
     reply = payload.get("replyTo")
     quoted = parse_message_id(record(reply).get("id") if isinstance(reply, dict) else reply)
     if not quoted.id:
@@ -121,26 +152,41 @@ def _outer_type(payload: dict[str, Any]) -> str | None:
 
 
 def _content(
-    payload: dict[str, Any], message_type: str | None, media: Media | None, inner: str | None
+    payload: dict[str, Any],
+    data: dict[str, Any],
+    message_type: str | None,
+    media: Media | None,
+    inner: str | None,
 ) -> str | None:
     """WEBJS has a picture of the map in the body of a location, and a file's name in that of a document."""
     if media is not None:
         return media.caption
     if message_type == "location":
-        location = record(payload.get("location"))
-        found = place(
-            location.get("latitude"),
-            location.get("longitude"),
-            location.get("name") or location.get("title"),
-            location.get("address"),
-            location.get("description"),
-        )
-        return found or inner
+        return _location(record(payload.get("location")), data) or inner
     if message_type == "contacts":
-        cards = payload.get("vCards")
-        return inner or card_names([text(card) for card in cards] if isinstance(cards, list) else [])
+        return inner or card_names(_cards(payload, data))
     body = payload.get("body")
     return text(body) if isinstance(body, str) and (body or inner is None) else inner
+
+
+def _location(location: dict[str, Any], data: dict[str, Any]) -> str | None:
+    """`location` is WAHA's own; WPP leaves it empty, and only WhatsApp Web's model knows the place."""
+    told = place(
+        location.get("latitude"),
+        location.get("longitude"),
+        location.get("name") or location.get("title"),
+        location.get("address"),
+        location.get("description"),
+    )
+    return told or place(data.get("lat"), data.get("lng"), data.get("loc"))
+
+
+def _cards(payload: dict[str, Any], data: dict[str, Any]) -> list[str]:
+    """`vCards` is WAHA's own; WPP leaves it empty, and has one card as the body, several in a list."""
+    cards = payload.get("vCards")
+    if isinstance(cards, list) and cards:
+        return [text(card) for card in cards]
+    return [text(data.get("body")), *(text(card.get("vcard")) for card in records(data.get("vcardList")))]
 
 
 def _media(payload: dict[str, Any], data: dict[str, Any], inner: Media | None) -> Media:

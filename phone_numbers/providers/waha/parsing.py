@@ -2,7 +2,8 @@
 
 The body is `{event, session, me, payload, timestamp, engine, environment}`. WAHA sends an inbound message twice to
 whoever listens to both `message` and `message.any`. The engines differ: with GOWS `from` is the chat even for own
-messages, with WEBJS it is the writer; so who a status is about is read from the message's id.
+messages, with WEBJS it is the writer; so who a status is about is read from the message's id. Where a contact has a LID
+and a phone, the id may name one of them and `from` or `participant` the other.
 """
 
 from collections.abc import Callable
@@ -96,16 +97,15 @@ def parse(body: str, phone: str) -> list[Report]:
 
 
 def _message(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[Report]:
-    place = _Place(payload)
+    place, me = _Place(payload), _me(envelope, phone)
     learned: list[Report] = [*place.identities()]
-    if place.is_own:
+    if place.is_by(me):
         return [*learned, Ignored(reason="Our own number wrote it.")]
     reason = place.unreadable()
     content = content_of(payload)
     if reason or content.ignored:
         return [*learned, Ignored(reason=reason or content.ignored)]
     assert place.chat is not None
-    me = _me(envelope, phone)
     return [
         *learned,
         place.inbound(
@@ -113,7 +113,7 @@ def _message(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> l
             type=content.type,
             content=content.content,
             media=content.media,
-            quote=quote_of(payload, content.context, me, Party.of(place.writer), place.chat),
+            quote=quote_of(payload, content, me, Party.of(place.writer), place.chat),
         ),
     ]
 
@@ -122,7 +122,7 @@ def _reaction(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> 
     """With GOWS the id of the target is told as the writer sees it, so its `true_` is not trusted."""
     place = _Place(payload)
     learned: list[Report] = [*place.identities()]
-    if place.is_own:
+    if place.is_by(_me(envelope, phone)):
         return [*learned, Ignored(reason="Our own number reacted.")]
     reaction = record(payload.get("reaction"))
     target = parse_message_id(reaction.get("messageId"))
@@ -142,9 +142,10 @@ def _reaction(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> 
 
 
 def _ack(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[Report]:
+    """In groups WEBJS tells the opposite of the truth in `fromMe`, and the truth in the id."""
     place = _Place(payload)
     learned: list[Report] = [*place.identities()]
-    if place.from_me is False:
+    if place.from_me is False and not place.id.from_me:
         return [*learned, Ignored(reason="What happens to messages that we received makes no event.")]
     number = payload.get("ack")
     if not isinstance(number, int) or isinstance(number, bool):
@@ -226,7 +227,7 @@ class _Place:
             *(parse_jid(self.info.get(k)) for k in ("Sender", "SenderAlt")),
         ]
         if self.chat.is_person:
-            return [self.chat, *engine]
+            return [self.chat, *self._chat_elsewhere(), *engine]
         members = [self.payload.get("participant"), self.payload.get("author"), self.data.get("author")]
         told = parse_jid(self.payload.get("from"))
         return [
@@ -236,12 +237,23 @@ class _Place:
             told if told is not None and told.is_person else None,
         ]
 
+    def _chat_elsewhere(self) -> list[Jid | None]:
+        """What the id and `participant` call the one who wrote in a chat of two."""
+        return [self.id.chat, parse_jid(self.payload.get("participant"))]
+
     def identities(self) -> list[IdentityReport]:
         pairs = [
             (self.info.get("Sender"), self.info.get("SenderAlt")),
             (self.info.get("Chat"), self.info.get("RecipientAlt")),
         ]
+        if not self.is_own and self.chat is not None and self.chat.is_person:
+            pairs += [(str(self.chat), str(jid)) for jid in self._chat_elsewhere() if jid is not None]
         return [*key_identities(self.key, self.is_own), *identities(pairs)]
+
+    def is_by(self, me: Party) -> bool:
+        """Whether our number wrote it. NOWEB says of what our phone wrote in a group that it is not from us."""
+        is_group = self.chat is not None and self.chat.kind is JidKind.GROUP
+        return self.is_own or (is_group and me.is_among(self.writer))
 
     def unreadable(self) -> str:
         """The reason why an inbound message makes no event whatever it says, or ""."""
@@ -249,14 +261,21 @@ class _Place:
             return "The message does not say which chat it is in."
         if self.chat.is_status:
             return "A contact's status (story) is not a message to us."
+        if self.chat.is_whatsapp:
+            return "A notice of WhatsApp itself is not a message of a contact."
         sender = contact(self.writer)
-        if sender.phone or sender.opaque_id or self.chat.kind in (JidKind.GROUP, JidKind.NEWSLETTER):
-            return ""
-        return "The message does not say which contact wrote it."
+        if self.chat.kind in (JidKind.BROADCAST, JidKind.OTHER) and not sender.phone and not sender.opaque_id:
+            return "The message does not say which contact wrote it."
+        return ""
 
     def inbound(self, envelope: dict[str, Any], **what: Any) -> InboundMessage:
         assert self.chat is not None
-        names = (self.data.get("pushName"), self.data.get("notifyName"), self.info.get("PushName"))
+        names = (
+            self.data.get("pushName"),
+            self.data.get("notifyName"),
+            self.info.get("PushName"),
+            record(self.data.get("sender")).get("pushname"),
+        )
         is_channel = self.chat.kind is JidKind.NEWSLETTER
         name = next((found for name in names if (found := display_name(name, self.writer))), None)
         return InboundMessage(

@@ -138,6 +138,12 @@ def test_an_unresolved_lid_has_no_phone() -> None:
     assert (found.sender.phone, found.sender.opaque_id) == ("", ADA_LID)
 
 
+@pytest.mark.parametrize("address", ["customer@s.whatsapp.net", "123@s.whatsapp.net"])
+def test_who_writes_under_an_address_without_a_phone_is_heard_all_the_same(address: str) -> None:
+    found = inbound(upsert({"conversation": "x"}, {"remoteJid": address}))
+    assert (found.content, found.sender.phone, found.sender.opaque_id) == ("x", "", "")
+
+
 def test_a_name_that_is_only_the_lid_again_is_no_name() -> None:
     key = {"remoteJid": GROUP, "participant": ADA_LID}
     assert inbound(upsert({"conversation": "x"}, key, pushName="69300000000187")).sender.name is None
@@ -188,10 +194,14 @@ def test_a_message_over_a_broadcast_list_is_a_message_of_its_writer() -> None:
         upsert({"conversation": "story"}, {"remoteJid": "status@broadcast", "participant": ADA}),
         upsert({"conversation": "ours"}, {"fromMe": True}, status="PENDING"),
         upsert({"conversation": "ours"}, {"fromMe": True}, status=None),
+        upsert({"conversation": "ours"}, {"remoteJid": GROUP, "participant": "12025550143:4@s.whatsapp.net"}),
         upsert({"protocolMessage": {"type": 0, "key": {"id": "3EB0ADA0"}}}),
         upsert({"editedMessage": {"message": {"protocolMessage": {"editedMessage": {"conversation": "x"}}}}}),
+        upsert({"statusMentionMessage": {"message": {"protocolMessage": {"type": 25}}}}),
         upsert({"pollCreationMessageV3": {"name": "Lunch?"}}),
         upsert({"pollUpdateMessage": {}, "messageContextInfo": {}}),
+        upsert({"pollResultSnapshotMessageV3": {"name": "Lunch?"}}),
+        upsert({"statusNotificationMessage": {"type": 1}}),
         upsert({"senderKeyDistributionMessage": {"groupId": GROUP}}, {"remoteJid": GROUP, "participant": ADA}),
         upsert({}),
         upsert(None, messageStubType=2),
@@ -246,7 +256,14 @@ def test_a_key_without_from_me_is_not_ours() -> None:
         ({"listResponseMessage": {"title": "Tomorrow"}}, "text", "Tomorrow"),
         ({"templateButtonReplyMessage": {"selectedDisplayText": "Stop"}}, "text", "Stop"),
         ({"interactiveResponseMessage": {"body": {"text": "Booked"}}}, "text", "Booked"),
+        ({"interactiveResponseMessage": {"nativeFlowResponseMessage": {"paramsJson": "{}"}}}, "text", "{}"),
+        ({"interactiveMessage": {"header": {"title": "Spring sale"}, "footer": {"text": "Shop"}}}, None, "Spring sale"),
         ({"productMessage": {"product": {}}}, None, None),
+        ({"productMessage": {"product": {"title": "Lamp"}}}, None, "Lamp"),
+        ({"orderMessage": {"orderTitle": "Shop", "message": "2 please"}}, None, "2 please"),
+        ({"eventMessage": {"name": "Opening day"}}, None, "Opening day"),
+        ({"botForwardedMessage": {"message": {"extendedTextMessage": {"text": "so it says"}}}}, "text", "so it says"),
+        ({"commentMessage": {"message": {"conversation": "nice"}, "targetMessageKey": {}}}, "text", "nice"),
         ({"ephemeralMessage": {"message": {"conversation": "gone soon"}}}, "text", "gone soon"),
         ({"viewOnceMessage": {"message": {"imageMessage": {}}}}, "image", None),
         ({"viewOnceMessageV2": {"message": {"imageMessage": {"caption": "once"}}}}, "image", "once"),
@@ -257,7 +274,7 @@ def test_a_key_without_from_me_is_not_ours() -> None:
             None,
         ),
     ],
-)
+)  # fmt: skip
 def test_the_type_and_the_text_of_every_kind(
     content: Any, message_type: str | None, text: str | None
 ) -> None:
@@ -349,6 +366,7 @@ def test_a_reaction_is_about_a_message_and_can_be_taken_back() -> None:
         (2, MessageStatus.SENT),
         (3, MessageStatus.DELIVERED),
         ("4", MessageStatus.READ),
+        ("read", MessageStatus.READ),
         (5, MessageStatus.READ),
         (0, MessageStatus.FAILED),
     ],

@@ -120,6 +120,7 @@ def test_an_envelope_with_what_cannot_be_stored_is_cleaned() -> None:
         ({"response": "accept", "expiration_timestamp": "1772929000"}, "TEMPORARY"),
         ({"response": "accept", "is_permanent": True, "expiration_timestamp": "1772929000"}, "PERMANENT"),
         ({"response": "accept"}, "PERMANENT"),
+        ({"response": "accept", "is_permanent": False}, "TEMPORARY"),
         ({"response": "reject"}, "NO_PERMISSION"),
         ({"response": None}, "NO_PERMISSION"),
     ],

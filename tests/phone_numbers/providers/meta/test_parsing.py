@@ -45,6 +45,7 @@ from tests.phone_numbers.providers.report_rules import assert_sound
 AT = datetime(2026, 2, 24, 10, 30, tzinfo=UTC)
 ADA = Contact(phone="+447700900123", name="Ada")
 FROM_US = {"from": "12025550143", "id": OURS}
+BIG_BEN = {"latitude": 51.5007, "longitude": -0.1246, "name": "Big Ben", "address": "SW1"}
 
 
 def reports(payload: Payload) -> list[Report]:
@@ -83,12 +84,14 @@ def test_a_text() -> None:
         (message("interactive", interactive={"list_reply": {"id": "1", "title": "Tuesday"}}), "text", "Tuesday"),
         (message("interactive", interactive={"nfm_reply": {"response_json": "{}", "body": "Sent"}}), "text", "Sent"),
         (message("interactive", interactive={"nfm_reply": {"response_json": '{"a":1}'}}), "text", '{"a":1}'),
-        (message("location", location={"name": "Big Ben", "address": "SW1"}), "location", "Big Ben SW1"),
-        (message("location", location={"latitude": 1, "longitude": 2}), "location", None),
+        (message("location", location=BIG_BEN), "location", "51.5007,-0.1246\nBig Ben\nSW1"),
+        (message("location", location={"latitude": 1, "longitude": 2}), "location", "1,2"),
+        (message("location", location={"name": "Big Ben"}), "location", "Big Ben"),
         (message("reaction", reaction={"message_id": OURS, "emoji": "👍"}), "reaction", "👍"),
         (message("reaction", reaction={"message_id": OURS}), "reaction", ""),
         (message("unsupported", errors=[{"code": 131051}]), None, None),
-        (message("order", order={"catalog_id": "1"}), None, None),
+        (message("order", order={"catalog_id": "1", "text": ""}), None, None),
+        (message("order", order={"catalog_id": "1", "text": "by noon, please"}), None, "by noon, please"),
         (message(None, text={"body": "untyped"}), "text", "untyped"),
     ],
 )  # fmt: skip
@@ -139,6 +142,12 @@ def test_our_number_is_known_as_meta_displays_it_too() -> None:
     assert [report.quote for report in elsewhere if isinstance(report, InboundMessage)] == [
         Quote(message_id=OURS, ours=True)
     ]
+
+
+def test_our_number_is_known_even_where_meta_displays_no_phone() -> None:
+    payload = message(context={"from": "Shop", "id": OURS})
+    payload["entry"][0]["changes"][0]["value"]["metadata"]["display_phone_number"] = "Shop"
+    assert inbound(payload).quote == Quote(message_id=OURS, ours=True)
 
 
 def test_a_question_about_a_product_quotes_nobody_unless_we_sent_it() -> None:
@@ -251,13 +260,18 @@ def test_an_error_beside_a_status_that_is_no_failure_is_no_error() -> None:
     ("value", "cause"),
     [
         ({"event": "DISABLED_UPDATE", "ban_info": {"waba_ban_state": "DISABLE"}}, DisconnectCause.BANNED),
-        ({"event": "ACCOUNT_DELETED"}, DisconnectCause.DELETED),
+        ({"event": "ACCOUNT_DELETED", "ban_info": {"waba_ban_state": "x"}}, DisconnectCause.DELETED),
+        ({"event": "ACCOUNT_OFFBOARDED"}, None),
+        ({"event": "PARTNER_REMOVED", "disconnection_info": {"reason": "PRIMARY_INACTIVITY"}}, None),
     ],
 )
-def test_an_account_that_is_gone_takes_its_numbers_along(value: Payload, cause: DisconnectCause) -> None:
+def test_an_account_that_is_gone_takes_its_numbers_along(
+    value: Payload, cause: DisconnectCause | None
+) -> None:
     (found,) = reports(envelope(change("account_update", **value)))
     assert isinstance(found, ConnectionReport)
     assert (found.state, found.cause) == (ConnectionState.DISCONNECTED, cause)
+    assert found.error_code == (cause.upper() if cause else value["event"])
 
 
 def test_an_account_was_gone_when_the_entry_says() -> None:

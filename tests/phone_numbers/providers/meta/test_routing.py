@@ -57,6 +57,11 @@ def test_what_names_no_number_goes_by_its_business_account() -> None:
     ]
 
 
+def test_news_for_a_partner_are_about_the_account_that_they_name() -> None:
+    news = {"field": "account_update", "value": {"event": "PARTNER_REMOVED", "waba_info": {"waba_id": WABA}}}
+    assert [(part.ref, part.account_ref) for part in parts(envelope(news, waba="555"))] == [(None, WABA)]
+
+
 @pytest.mark.parametrize(
     "body", [b"{}", b'{"entry": []}', b'{"entry": [1, null]}', b'{"entry": [{"changes": [7]}]}']
 )

@@ -136,6 +136,11 @@ GOWS_QUOTE = {
     "participant": "12025550143@s.whatsapp.net",
     "quotedMessage": {"conversation": "Today?"},
 }
+GOWS_FLOW_ANSWER = {
+    "interactiveResponseMessage": {
+        "InteractiveResponseMessage": {"NativeFlowResponseMessage": {"paramsJSON": '{"day":"Monday"}'}}
+    }
+}
 WEBJS_QUOTE = {
     "quotedStanzaID": "3EB0OURS1",
     "quotedParticipant": {"_serialized": "12025550143@c.us"},

@@ -29,6 +29,7 @@ from tests.phone_numbers.providers.waha.payloads import (
     ADA_NET,
     CHANNEL,
     EVERY_KIND,
+    GOWS_FLOW_ANSWER,
     GOWS_QUOTE,
     GROUP,
     ME,
@@ -46,6 +47,7 @@ from tests.phone_numbers.providers.waha.payloads import (
     webjs,
 )
 
+CARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Grace\nEND:VCARD"
 LEARNED = IdentityReport(opaque_id=ADA_LID, phone="+447700900123")
 
 
@@ -84,6 +86,11 @@ def test_a_text_with_every_engine(payload: Any) -> None:
     assert (found.quote, found.media, found.group_id, found.newsletter_id) == (None, None, None, None)
 
 
+def test_wpp_names_the_writer_as_sender() -> None:
+    payload = webjs("chat", "hello", {"notifyName": None, "sender": {"id": ADA, "pushname": "Ada"}})
+    assert inbound(payload).sender.name == "Ada"
+
+
 def test_message_and_message_any_are_the_same_message() -> None:
     payload = gows("twin")
     assert reports(payload) == reports(payload | {"event": "message.any"})
@@ -117,6 +124,14 @@ def test_whatsapps_id_is_the_third_part(message_id: Any, expected: str | None) -
         noweb("x", key={"fromMe": True}, fromMe=True, id=f"true_{ADA}_3EB0X"),
         webhook("message", {"id": f"true_{ADA}_3EB0X", "from": ADA, "body": "x"}),
         reaction("👍", fromMe=True),
+        noweb(
+            "x",
+            key={"remoteJid": GROUP, "participant": OUR_LID},
+            id=f"false_{GROUP}_3EB0X_{OUR_LID}",
+            participant=OUR_LID,
+            **{"from": GROUP},
+        ),
+        reaction("👍", id=f"false_{GROUP}_3EB0R_{ME['id']}", participant=ME["id"], **{"from": GROUP}),
     ],
 )
 def test_our_own_messages_are_never_inbound(payload: Any) -> None:
@@ -142,6 +157,9 @@ def test_our_own_messages_are_never_inbound(payload: Any) -> None:
             participant=ADA_LID,
             **{"from": GROUP},
         ),
+        webjs("chat", "x", **{"from": ADA_LID}),
+        reaction("👍", "WEBJS", participant=ADA_LID, to=ADA, **{"from": ADA_LID}),
+        reaction("👍", "WEBJS", id=f"false_{ADA_LID}_3EB0REACT1", participant=ADA, to=ADA_LID),
     ],
 )
 def test_a_lid_is_resolved_by_whatever_names_the_phone_and_learned(payload: Any) -> None:
@@ -156,6 +174,17 @@ def test_an_unresolved_lid_has_no_phone() -> None:
     )
     found = inbound(payload).sender
     assert (found.phone, found.opaque_id) == ("", ADA_LID)
+
+
+@pytest.mark.parametrize("address", ["customer@c.us", "123@c.us"])
+def test_who_writes_under_an_address_without_a_phone_is_heard_all_the_same(address: str) -> None:
+    found = inbound(webhook("message", common("x", id=f"false_{address}_3EB0X", **{"from": address})))
+    assert (found.content, found.sender.phone, found.sender.opaque_id) == ("x", "", "")
+
+
+def test_an_own_message_does_not_teach_that_we_are_whom_it_went_to() -> None:
+    payload = webjs("chat", "x", fromMe=True, id=f"true_{ADA_LID}_3EB0X", to=ADA_LID, **{"from": ME["id"]})
+    assert reports(payload) == [Ignored(reason="Our own number wrote it.")]
 
 
 def test_an_own_message_teaches_whom_it_went_to() -> None:
@@ -206,11 +235,16 @@ def test_the_channel_is_the_one_in_from_and_not_the_one_in_the_id() -> None:
         webhook("message", {}),
         webhook("message", "text"),
         webhook("message", common("x", **{"from": "0@c.us"}, id="false_0@c.us_A")),
+        webhook("message", common("x", **{"from": "13135550002@bot"}, id="false_13135550002@bot_A")),
         noweb(None, {"protocolMessage": {"type": 0}}),
         noweb(None, {"pollCreationMessage": {"name": "Lunch?"}}),
         webjs("e2e_notification", None),
         webjs("ciphertext", None),
         webjs("call_log", None),
+        webjs("group_notification", "Ada joined"),
+        webjs("pin_message", None),
+        webjs("poll_result_snapshot", None),
+        webjs("message_edit_encrypted", None),
         webjs("revoked", ""),
         webhook("message.edited", common("edited")),
         webhook("message.revoked", {"after": {"id": "x"}, "before": None}),
@@ -254,10 +288,18 @@ def test_a_body_that_is_no_object_is_ignored(body: str) -> None:
         (noweb("Tomorrow", {"listResponseMessage": {"title": "Tomorrow"}}), "text", "Tomorrow"),
         (noweb(None, {"buttonsResponseMessage": {"selectedDisplayText": "Yes"}}), "text", "Yes"),
         (noweb(None, {"groupInviteMessage": {"caption": "join"}}), None, "join"),
+        (gows(None, {"buttonsResponseMessage": {"Response": {"SelectedDisplayText": "Yes"}}}), "text", "Yes"),
+        (gows(None, {"buttonsResponseMessage": {"selectedButtonID": "yes-1"}}), "text", "yes-1"),
+        (gows(None, {"templateButtonReplyMessage": {"selectedID": "yes-1"}}), "text", "yes-1"),
+        (gows(None, {"listResponseMessage": {"singleSelectReply": {"selectedRowID": "r1"}}}), "text", "r1"),
+        (gows(None, GOWS_FLOW_ANSWER), "text", '{"day":"Monday"}'),
         (webjs("ptt", ""), "audio", None),
         (webjs("image", "look"), "image", "look"),
         (webjs("buttons_response", "Yes"), "text", "Yes"),
+        (webjs("comment", "nice"), "text", "nice"),
         (webjs("product", None), None, None),
+        (webjs("vcard", CARD, {"body": CARD}), "contacts", "Grace"),
+        (webjs("multi_vcard", "", {"vcardList": [{"vcard": CARD}, {"vcard": CARD}]}), "contacts", "Grace, Grace"),
         (
             webjs("multi_vcard", None, vCards=["FN:Grace", "FN;CHARSET=UTF-8:Alan\r\nTEL:1"]),
             "contacts",
@@ -276,7 +318,7 @@ def test_a_body_that_is_no_object_is_ignored(body: str) -> None:
         (webhook("message", common(None, hasMedia=True)), None, None),
         (webhook("message", common("")), "text", ""),
     ],
-)
+)  # fmt: skip
 def test_the_type_and_the_text_of_every_kind(
     payload: Any, message_type: str | None, text: str | None
 ) -> None:
@@ -297,6 +339,7 @@ def test_the_type_and_the_text_of_every_kind(
             "/9j/4AAQSkZJRg==",
             location={"latitude": 51.5007, "longitude": -0.1246, "name": "Big Ben"},
         ),
+        webjs("location", "/9j/4AAQSkZJRg==", {"lat": 51.5007, "lng": -0.1246, "loc": "Big Ben"}),
         noweb(
             None,
             {"locationMessage": {"degreesLatitude": 51.5007, "degreesLongitude": -0.1246, "name": "Big Ben"}},
@@ -386,6 +429,19 @@ def test_a_reaction_is_about_a_message_and_can_be_taken_back(text: str) -> None:
     assert (found.quote.message_id, found.quote.ours) == ("3EB0OURS1", True)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        noweb(None, {"reactionMessage": {"key": {"id": "3EB0OURS1"}, "text": "👍"}}),
+        gows(None, {"reactionMessage": {"key": {"ID": "3EB0OURS1"}, "text": "👍"}}),
+    ],
+)
+def test_a_reaction_that_comes_as_a_message_is_about_the_same(payload: Any) -> None:
+    found = inbound(payload)
+    assert found.quote is not None
+    assert (found.type, found.content, found.quote.message_id) == ("reaction", "👍", "3EB0OURS1")
+
+
 def test_webjs_names_the_writer_of_a_reaction_as_participant_even_outside_groups() -> None:
     found = inbound(reaction("👍", "WEBJS", participant=ADA, to=ADA))
     assert (found.sender.phone, found.group_id) == ("+447700900123", None)
@@ -435,6 +491,13 @@ def test_receipts_of_inbound_messages_are_no_status() -> None:
 
 def test_from_me_counts_more_than_the_beginning_of_the_id() -> None:
     payload = ack(3, "READ", "message.ack.group", id=f"false_{GROUP}_3EB0OURS1_{ADA}", **{"from": GROUP})
+    assert (status(payload).message_id, status(payload).group_id) == ("3EB0OURS1", GROUP)
+
+
+@pytest.mark.parametrize("from_me", [True, False])
+def test_webjs_tells_in_groups_the_opposite_of_from_me(from_me: bool) -> None:
+    ours = f"true_{GROUP}_3EB0OURS1_{ME['id']}"
+    payload = ack(3, "READ", "message.ack.group", id=ours, fromMe=from_me, participant=ADA, **{"from": GROUP})
     assert (status(payload).message_id, status(payload).group_id) == ("3EB0OURS1", GROUP)
 
 
