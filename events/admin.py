@@ -29,7 +29,7 @@ class RawPayloadAdmin(Acting, Personal, Log):
             return rows.filter(events=term)
         return rows.filter(pk=term)
 
-    @confirmed("Run these payloads again?")
+    @confirmed("Run these payloads again?", "Run again")
     def run_payloads_again(self, request: HttpRequest, payloads: Sequence[RawPayload]) -> str:
         again = run_again(payloads)
         left = len(payloads) - again

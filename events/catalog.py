@@ -28,6 +28,8 @@ class EventType:
     group: str
     description: str
     needs: Capability | None = None
+    # It is over before a webhook of the number can exist.
+    of_workspace_only: bool = False
 
     def emitted_by(self, provider: Provider) -> bool:
         return self.needs is None or self.needs in provider.capabilities
@@ -59,7 +61,7 @@ EVENT_TYPES = [
     EventType(
         "message.newsletter", "inbound", "A channel that the number follows posted.", Capability.NEWSLETTERS
     ),
-    EventType("number.created", "number", "A number was added to the workspace."),
+    EventType("number.created", "number", "A number was added to the workspace.", of_workspace_only=True),
     EventType("number.connected", "number", "The number can send and receive."),
     EventType(
         "number.disconnected", "number", "A health check confirmed that the number lost its connection."
@@ -88,6 +90,12 @@ def unknown_names(names: Iterable[str]) -> list[str]:
 def not_emitted_by(provider: Provider, names: Iterable[str]) -> list[str]:
     """Returns the known names that the provider cannot emit: they are dropped from a subscription."""
     return [name for name in names if name in BY_NAME and not BY_NAME[name].emitted_by(provider)]
+
+
+def sample_for(names: Iterable[str]) -> str:
+    """Returns the event by which a webhook is tried that hears these: the first of them in the order of the catalog."""
+    heard = set(names)
+    return next((one.name for one in EVENT_TYPES if one.name in heard), "message.received")
 
 
 # --- Schemas and examples ---------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ class RawPayload(models.Model):
     id = IdField("pay")
     provider = models.CharField(max_length=20)
     # NULL: no number of ours is known for it.
-    number = models.ForeignKey(Number, models.CASCADE, null=True, blank=True, related_name="raw_payloads")
+    number = models.ForeignKey(
+        Number, models.CASCADE, null=True, blank=True, related_name="raw_payloads", db_index=False
+    )
     # The provider's reference of the number, as the payload said it.
     provider_ref = models.CharField(max_length=300, blank=True, default="")
     body = SealableTextField()
@@ -86,8 +88,9 @@ class Event(models.Model):
     """Something that happened to a number, in the v3 schema. Never edited; its personal fields may be blanked."""
 
     id = IdField("evt")
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="events")
-    number = models.ForeignKey(Number, models.CASCADE, related_name="events")
+    # Without indexes of their own: each is the first column of one in Meta.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="events", db_index=False)
+    number = models.ForeignKey(Number, models.CASCADE, related_name="events", db_index=False)
     type = models.CharField(max_length=40)
     # The exact bytes that are signed and sent.
     body = SealableTextField()
@@ -121,3 +124,43 @@ class Event(models.Model):
     def payload(self) -> dict[str, Any]:
         value: dict[str, Any] = json.loads(self.body)
         return value
+
+
+class Place(models.Model):
+    """Where an event stands in the log of its workspace, as followers read it (events/placing.py)."""
+
+    event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="place")
+    # The event's own, to be searched in order of position. Not foreign keys: the database would check, per event, what
+    # the event has said already.
+    workspace_id = models.CharField(max_length=40)
+    number_id = models.CharField(max_length=40)
+    type = models.CharField(max_length=40)
+    # Microseconds since 1970, of the moment in which it was placed or one more than the last; NULL = not yet placed.
+    position = models.BigIntegerField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            # Read by followers of a workspace (events/pulling.py).
+            models.UniqueConstraint(
+                fields=["workspace_id", "position"],
+                condition=Q(position__isnull=False),
+                name="events_place_position_unique",
+            ),
+        ]
+        indexes = [
+            # Read by followers of one number.
+            models.Index(
+                fields=["number_id", "position"],
+                condition=Q(position__isnull=False),
+                name="events_place_number_log",
+            ),
+            # Read by events/placing.py: never more than a moment's events.
+            models.Index(
+                fields=["workspace_id", "event"],
+                condition=Q(position__isnull=True),
+                name="events_place_waiting",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id

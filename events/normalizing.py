@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.encryption import Unreadable
 from accounts.failures import describe
 from accounts.ids import new_id
 from events.calls import CallArrival, record_calls
@@ -124,6 +125,10 @@ def _parse(payload: RawPayload) -> Parsed:
         return Parsed(payload, error=f"Given up after {MAX_TRIES} tries that did not come to an end.")
     if payload.number is None:
         return Parsed(payload, error="The number of this payload is gone.")
+    if isinstance(payload.body, Unreadable):
+        return Parsed(
+            payload, error="It cannot be read: its encryption key is missing. Run it again with the key."
+        )
     try:
         reports = payload.number.adapter.parse(payload.body, payload.number)
         return Parsed(payload, [_unless_unwanted(payload.number, report) for report in reports])

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from events.bodies import Body, to_text
 from events.models import Event
+from events.placing import keep_place
 from events.signals import events_recorded
 from phone_numbers.models import Number
 
@@ -52,4 +53,5 @@ def record(drafts: Sequence[Draft]) -> list[Event]:
     recorded = [event for event in rows if event.pk in stored]
     if recorded:
         events_recorded.send(sender=Event, events=recorded)
+        keep_place(recorded)
     return recorded

@@ -1,24 +1,45 @@
 """The provider doors: verify the proof on the raw bytes, store, commit, answer. Milliseconds, and no API key."""
 
-import logging
+from collections.abc import Callable
+from functools import wraps
 
 from django.conf import settings
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from accounts.outages import DATABASE_AWAY, announce
 from events import inbox
 from phone_numbers.models import Number
 from phone_numbers.providers import get_provider
 from phone_numbers.providers.base import IngestRequest
 from phone_numbers.providers.meta.verification import handshake
 
-logger = logging.getLogger(__name__)
+
+def door(*methods: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """A view for a provider, by these methods: without a session, and 503 while the database is away.
+
+    The provider posts again then; a 200 would lose the payload.
+    """
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @csrf_exempt
+        @require_http_methods([*methods])
+        @wraps(view)
+        def wrapper(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except DATABASE_AWAY as problem:
+                response = _refusal(503, "TRY_AGAIN", "The payload could not be stored. Send it again.")
+                announce(response, request, problem)
+                return response
+
+        return wrapper
+
+    return decorate
 
 
-@csrf_exempt
-@require_http_methods(["GET", "POST"])
+@door("GET", "POST")
 def meta(request: HttpRequest) -> HttpResponse:
     """GET: the hub.verify_token handshake. POST: payloads of any number of the Meta app."""
     if request.method == "GET":
@@ -31,8 +52,7 @@ def meta(request: HttpRequest) -> HttpResponse:
     return _take("meta", request, None)
 
 
-@csrf_exempt
-@require_http_methods(["POST"])
+@door("POST")
 def gateway(request: HttpRequest, provider: str, ingest_token: str) -> HttpResponse:
     """Payloads of the one number that the unguessable token in the address names."""
     number = Number.objects.filter(provider=provider, ingest_token=ingest_token).first()
@@ -53,12 +73,7 @@ def _take(provider_name: str, request: HttpRequest, number: Number | None) -> Ht
         parts = provider.route(body)
     except ValueError as problem:
         return _refusal(400, "INVALID_JSON", str(problem) or "The body is not a JSON object.")
-    try:
-        inbox.store(provider_name, parts, number if number is None or number.deleted_at is None else None)
-    except OperationalError:
-        # The provider posts again; a 200 would lose the payload.
-        logger.exception("The database did not take a payload")
-        return _refusal(503, "TRY_AGAIN", "The payload could not be stored. Send it again.")
+    inbox.store(provider_name, parts, number if number is None or number.deleted_at is None else None)
     return JsonResponse({"ok": True})
 
 

@@ -237,3 +237,15 @@ def test_nothing_else_leads_to_a_door(alice: Tenant, path: str) -> None:
     address = f"/ingest/{path.format(number.ingest_token)}"
     assert Client().post(address, data=b"{}", content_type="application/json").status_code == 404
     assert not RawPayload.objects.exists()
+
+
+@pytest.mark.usefixtures("database_away")
+@pytest.mark.parametrize("door", ["meta", "waha"])
+def test_while_the_database_is_away_a_payload_is_asked_for_again(door: str, caplog: Any) -> None:
+    body = b'{"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": []}]}'
+    address = f"/ingest/{door}" if door == "meta" else f"/ingest/{door}/{'t' * 32}"
+    response = Client().post(address, body, content_type="application/json", headers=proof(body))
+    assert (response.status_code, response.json()["code"]) == (503, "TRY_AGAIN")
+    assert response["retry-after"] == "5"
+    (record,) = [one for one in caplog.records if one.levelname != "INFO"]
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
