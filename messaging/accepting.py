@@ -23,6 +23,8 @@ TYPE_OF_MEDIA = {
     "voice": "audio",
     "sticker": "sticker",
 }
+# By the providers that cannot send to some kind of destination.
+NOT_SUPPORTED_FOR = {"meta": "NOT_SUPPORTED_FOR_META"}
 WITHOUT_CAPTION = {"audio", "sticker"}
 
 
@@ -83,6 +85,7 @@ def accept(number: Number, request: SendRequest) -> Message:
             media_filename=number.seal(request.filename or None),
             created_at=now,
             due_at=due_at,
+            deliver_at=request.deliver_at,
             deliver_until=request.deliver_until,
         )
         wake("messaging.tasks.send_due")
@@ -126,6 +129,6 @@ def _check_capabilities(number: Number, request: SendRequest) -> None:
         if destination and capability not in number.adapter.capabilities:
             raise ApiError(
                 400,
-                f"NOT_SUPPORTED_FOR_{number.provider.upper()}",
+                NOT_SUPPORTED_FOR[number.provider],
                 f"Numbers at {number.provider_label} cannot send to {capability}.",
             )

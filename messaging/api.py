@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 
 from accounts.api import ApiError, page
 from accounts.authentication import api_key
-from messaging import idempotency
+from accounts.openapi import PAGE, answer, id_parameter, refusals, sent
+from messaging import api_examples, idempotency
 from messaging.accepting import accept
 from messaging.canceling import cancel
 from messaging.lookup import find
@@ -28,21 +29,7 @@ from messaging.serializers import (
     MessageSerializer,
     SendSerializer,
 )
-from phone_numbers.api_scope import acting_number, visible_numbers
-
-NUMBER_HEADER = OpenApiParameter(
-    "x-whatsapp-number-id",
-    location=OpenApiParameter.HEADER,
-    description="The number that a key of the whole workspace acts for.",
-)
-PAGE = [
-    OpenApiParameter(
-        "limit",
-        {"type": "integer", "minimum": 1, "maximum": 100, "default": 50},
-        description="How many to answer with at most.",
-    ),
-    OpenApiParameter("cursor", description="The nextCursor of the page before."),
-]
+from phone_numbers.api_scope import NUMBER_HEADER, acting_number, named_number, visible_numbers
 
 
 def visible_messages(request: Request) -> MessageQuerySet:
@@ -70,39 +57,35 @@ class SendView(APIView):
                 location=OpenApiParameter.HEADER,
                 description="Up to 255 characters of your choice, the same when you repeat the same message.",
             ),
+            OpenApiParameter(
+                "Idempotent-Replayed",
+                {"const": "true"},
+                location=OpenApiParameter.HEADER,
+                response=[202],
+                description="There, and true, where this answers a repeated call: nothing was sent again.",
+            ),
         ],
         request=SendSerializer,
-        responses={202: AcceptedSerializer},
+        responses={202: answer(AcceptedSerializer, "Accepted.", api_examples.ACCEPTED)},
         examples=[
-            OpenApiExample(
-                "A text",
-                request_only=True,
-                value={"destinationNumber": "+447700900123", "text": "Shall we deliver today?"},
-            ),
-            OpenApiExample(
-                "A picture",
-                request_only=True,
-                value={
-                    "destinationNumber": "+447700900123",
-                    "media": "https://shop.example/receipt.png",
-                    "mediaType": "image",
-                    "caption": "Your receipt",
-                },
-            ),
-            OpenApiExample(
-                "Accepted",
-                response_only=True,
-                status_codes=["202"],
-                value={
-                    "id": "msg_01m838d6mmp2bg09w1awhmfgrr",
-                    "correlationId": "corr_01m838d6mm9y41n1wkd2a9y9f3",
-                    "status": "QUEUED",
-                    "createdAt": "2026-02-24T10:30:00.000Z",
-                    "origin": "API",
-                    "sourceNumber": "+12025550100",
-                },
-            ),
+            sent("A text", api_examples.TEXT),
+            sent("A picture", api_examples.PICTURE),
+            sent("A text at a time", api_examples.SCHEDULED),
+            sent("A text to a group", api_examples.GROUP),
         ],
+        extensions=refusals(
+            "NUMBER_REQUIRED",
+            "INVALID_DESTINATION",
+            "INVALID_CONTENT",
+            "INVALID_SCHEDULE",
+            "NOT_SUPPORTED",
+            "NOT_SUPPORTED_FOR_META",
+            "IDEMPOTENCY_KEY_INVALID",
+            "NUMBER_NOT_FOUND",
+            "WHATSAPP_INSTANCE_NOT_CONNECTED",
+            "IDEMPOTENCY_KEY_REUSED",
+            "IDEMPOTENCY_KEY_IN_USE",
+        ),
     )
     def post(self, request: Request) -> Response:
         key = idempotency.checked_key(request.headers.get("Idempotency-Key"))
@@ -127,12 +110,19 @@ class MessagesView(APIView):
         description="The message log, newest first: what was sent, or with `direction=INBOUND` what was received.",
         tags=["Messages"],
         parameters=[MessageFilters, *PAGE, NUMBER_HEADER],
-        responses=MessagePageSerializer,
+        responses={
+            200: answer(
+                MessagePageSerializer, "A page.", {"data": [api_examples.MESSAGE], "nextCursor": None}
+            )
+        },
+        extensions=refusals("INVALID_REQUEST", "NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request) -> Response:
         filters = MessageFilters(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         messages = visible_messages(request).filter(**filters.to_lookups())
+        if number := named_number(request):
+            messages = messages.filter(number=number)
         return page(request, messages, MessageSerializer().to_representation)
 
 
@@ -142,7 +132,9 @@ class MessageView(APIView):
         summary="Get a message",
         description="By the `id` or the `correlationId` of the 202, or by WhatsApp's `messageId` of the webhooks.",
         tags=["Messages"],
-        responses=MessageSerializer,
+        parameters=[id_parameter(api_examples.ID, "The id, correlationId or messageId.", "name")],
+        responses={200: answer(MessageSerializer, "The message.", api_examples.MESSAGE)},
+        extensions=refusals("MESSAGE_NOT_FOUND"),
     )
     def get(self, request: Request, name: str) -> Response:
         message = None if "\0" in name else find(visible_messages(request), visible_numbers(request), name)
@@ -160,7 +152,14 @@ class CancelView(APIView):
         description="Cancels messages that still wait to be sent. Those that do not are listed under `failed`.",
         tags=["Messages"],
         request=CancelSerializer,
-        responses=CanceledSerializer,
+        responses={
+            200: answer(
+                CanceledSerializer,
+                "What became of each.",
+                {"cancelled": [api_examples.ID], "failed": [{"id": "msg_1", "reason": "NOT_FOUND"}]},
+            )
+        },
+        examples=[sent("Two messages", {"messageIds": [api_examples.ID, "msg_1"]})],
     )
     def delete(self, request: Request) -> Response:
         serializer = CancelSerializer(data=request.data)
@@ -186,7 +185,8 @@ class HistoryView(APIView):
         ),
         tags=["Messages"],
         parameters=[HistoryFilters, NUMBER_HEADER],
-        responses=HistorySerializer,
+        responses={200: answer(HistorySerializer, "A page.", api_examples.HISTORY)},
+        extensions=refusals("INVALID_REQUEST", "INVALID_DATE_RANGE", "NUMBER_REQUIRED", "NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request) -> Response:
         filters = HistoryFilters(data=request.query_params.dict())

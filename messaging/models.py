@@ -44,8 +44,9 @@ class Message(models.Model):
         RECEIVED = "RECEIVED", "Received"
 
     id = IdField("msg")
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="messages")
-    number = models.ForeignKey(Number, models.CASCADE, related_name="messages")
+    # Without indexes of their own: each is the first column of one in Meta.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="messages", db_index=False)
+    number = models.ForeignKey(Number, models.CASCADE, related_name="messages", db_index=False)
     direction = models.CharField(max_length=10, choices=Direction)
     # WhatsApp's id (wamid…, key.id): the `messageId` of the webhooks.
     external_id = models.CharField(max_length=300, null=True, blank=True)
@@ -84,6 +85,8 @@ class Message(models.Model):
 
     # Outbound: when the send is next tried, or its lease ends; NULL = nothing to do.
     due_at = models.DateTimeField(null=True, blank=True)
+    # What the caller asked for.
+    deliver_at = models.DateTimeField(null=True, blank=True)
     deliver_until = models.DateTimeField(null=True, blank=True)
     lease = models.CharField(max_length=40, null=True, blank=True)
     send_tries = models.PositiveSmallIntegerField(default=0)

@@ -13,6 +13,7 @@ from functools import cache
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.encryption import Unreadable
 from accounts.failures import describe
 from accounts.ids import new_id
 from messaging.changes import MessageChange
@@ -102,10 +103,23 @@ def _send(message: Message) -> SendResult:
                 error="The number lost its connection before the message could be sent.",
                 error_code="WHATSAPP_INSTANCE_NOT_CONNECTED",
             )
+        if any(isinstance(text, Unreadable) for text in _personal(message)):
+            return SendResult(
+                state=SendState.REFUSED,
+                error="The message cannot be read: its encryption key is missing.",
+                error_code="MESSAGE_UNREADABLE",
+            )
         return number.adapter.send(number, outgoing(message))
     except Exception as error:
         logger.error("Sending %s failed in a way nobody expected: %s", message.pk, describe(error))
         return SendResult(state=SendState.UNKNOWN)
+
+
+def _personal(message: Message) -> list[str | None]:
+    return [
+        message.contact_phone, message.content, message.media_link, message.media_caption,
+        message.media_filename,
+    ]  # fmt: skip
 
 
 def outgoing(message: Message) -> Outgoing:

@@ -3,13 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api import ApiError
-from accounts.api_fields import FlagField, MomentField, NullField, TextField, iso
+from accounts.api_fields import (
+    ChoiceField,
+    FlagField,
+    InputSerializer,
+    MomentField,
+    NullField,
+    TextField,
+    iso,
+)
 from messaging.accepting import TYPE_OF_MEDIA, SendRequest
 from messaging.models import Message
-from phone_numbers.phones import contact_key, to_e164
+from phone_numbers.phones import WRITTEN, contact_key, to_e164
 
 # What other APIs of this kind offer and this one does not; each with what to do instead.
 NOT_SUPPORTED = {
@@ -25,10 +34,17 @@ NOT_SUPPORTED = {
 }
 
 
-class SendSerializer(serializers.Serializer[SendRequest]):
+@extend_schema_field({"type": "string", "pattern": f"^$|{WRITTEN}", "maxLength": 40})
+class DestinationField(TextField):
+    """A phone number as people write it, or ""; `messaging.accepting` looks at it."""
+
+
+class SendSerializer(InputSerializer[SendRequest]):
     """Exactly one of destinationNumber, groupId and newsletterId; a text, or media with an optional caption."""
 
-    destinationNumber = TextField(
+    further_keys = NOT_SUPPORTED
+
+    destinationNumber = DestinationField(
         required=False,
         allow_null=True,
         allow_blank=True,
@@ -51,7 +67,7 @@ class SendSerializer(serializers.Serializer[SendRequest]):
         max_length=2048,
         help_text="An http(s) link to the file.",
     )
-    mediaType = serializers.ChoiceField(
+    mediaType = ChoiceField(
         choices=list(TYPE_OF_MEDIA), required=False, allow_null=True, help_text="Required with media."
     )
     caption = TextField(required=False, allow_null=True, allow_blank=True, max_length=4096)
@@ -146,10 +162,10 @@ class AcceptedSerializer(serializers.Serializer[Message]):
 class MessageFilters(serializers.Serializer[dict[str, Any]]):
     """The query of GET /v1/messages."""
 
-    status = serializers.ChoiceField(choices=Message.Status.choices, required=False)
+    status = ChoiceField(choices=Message.Status.choices, required=False)
     correlationId = TextField(required=False, max_length=200)
     destinationNumber = TextField(required=False, max_length=40, help_text="The contact: a phone number.")
-    direction = serializers.ChoiceField(
+    direction = ChoiceField(
         choices=["OUTBOUND", "INBOUND"],
         default="OUTBOUND",
         help_text="What the number sent, or what it received.",
@@ -198,6 +214,7 @@ class MessageSerializer(serializers.Serializer[Message]):
     deliveredAt = MomentField(source="delivered_at", allow_null=True)
     readAt = MomentField(source="read_at", allow_null=True)
     failedAt = MomentField(source="failed_at", allow_null=True)
+    deliverAt = MomentField(source="deliver_at", allow_null=True, help_text="What the send asked for.")
     deliverUntil = MomentField(source="deliver_until", allow_null=True)
     errorCode = serializers.SerializerMethodField()
     errorMessage = serializers.SerializerMethodField()
@@ -242,7 +259,7 @@ class MessagePageSerializer(serializers.Serializer[Any]):
     nextCursor = serializers.CharField(allow_null=True)
 
 
-class CancelSerializer(serializers.Serializer[Any]):
+class CancelSerializer(InputSerializer[Any]):
     messageIds = serializers.ListField(child=TextField(max_length=100), min_length=1, max_length=100)
 
 

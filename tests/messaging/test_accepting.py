@@ -122,7 +122,7 @@ def test_a_scheduled_message_is_due_when_it_is_to_be_sent(alice: Tenant) -> None
         destination="+447700900123", text="Hi", deliver_at=at, deliver_until=at + timedelta(hours=1)
     )
     message = accept(alice.number, request)
-    assert message.due_at == at
+    assert message.due_at == message.deliver_at == at
     assert message.deliver_until == at + timedelta(hours=1)
 
 

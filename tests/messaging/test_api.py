@@ -136,6 +136,24 @@ def test_a_malformed_send_is_refused(alice: Tenant, body: Any) -> None:
     assert not Message.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("mediaType", "gif", '"gif" is not one of image, video, document, audio, voice, sticker.'),
+        ("deliverAt", "tomorrow", "Send a moment as 2026-02-24T10:30:00Z or …+01:00."),
+    ],
+)
+def test_a_refused_field_says_what_would_be_taken(
+    alice: Tenant, field: str, value: str, sentence: str
+) -> None:
+    assert send(alice, TEXT | {field: value}).json()["details"]["fields"] == {field: [sentence]}
+
+
+def test_a_text_about_nul_is_no_nul(alice: Tenant) -> None:
+    assert send(alice, TEXT | {"text": r"Write \u0000 for it"}).status_code == 202
+    assert Message.objects.get().content == r"Write \u0000 for it"
+
+
 @pytest.mark.parametrize("body", ["{", '{"text": NaN}', '{"text": "\\u0000"}', '{"text": "\\ud800"}'])
 def test_what_is_not_json_is_refused(alice: Tenant, body: str) -> None:
     assert code(send(alice, body), 400) == "INVALID_JSON"
@@ -255,6 +273,20 @@ def test_the_log_can_be_filtered(alice: Tenant, query: dict[str, str], expected:
     assert [message["id"] for message in answer["data"]] == [messages[expected].pk]
 
 
+@pytest.mark.parametrize("place", ["header", "query"])
+def test_a_workspace_key_may_name_the_number_of_the_log(alice: Tenant, bob: Tenant, place: str) -> None:
+    mine = MessageFactory(number=alice.number)
+    MessageFactory(number=NumberFactory(workspace=alice.workspace))
+
+    def listed(id: str) -> Any:
+        if place == "header":
+            return alice.api.get("/v1/messages", headers={"x-whatsapp-number-id": id})
+        return alice.api.get("/v1/messages", {"whatsappNumberId": id})
+
+    assert [row["id"] for row in listed(alice.number.pk).json()["data"]] == [mine.pk]
+    assert code(listed(bob.number.pk), 404) == "NUMBER_NOT_FOUND"
+
+
 def test_the_log_of_one_number(alice: Tenant) -> None:
     other = NumberFactory(workspace=alice.workspace)
     MessageFactory(number=alice.number)
@@ -337,12 +369,20 @@ def test_the_details_tell_how_far_a_message_came(alice: Tenant) -> None:
         "deliveredAt": "2026-02-24T10:30:00.000Z",
         "readAt": None,
         "failedAt": None,
+        "deliverAt": None,
         "deliverUntil": None,
         "errorCode": None,
         "errorMessage": None,
         "origin": "API",
         "metaPricing": None,
     }
+
+
+def test_a_scheduled_message_says_until_when_it_waits_even_when_it_was_canceled(alice: Tenant) -> None:
+    id = send(alice, TEXT | {"deliverAt": "2099-02-24T18:00:00+01:00"}).json()["id"]
+    assert alice.api.get(f"/v1/messages/{id}").json()["deliverAt"] == "2099-02-24T17:00:00.000Z"
+    cancel(alice.api, [id])
+    assert alice.api.get(f"/v1/messages/{id}").json()["deliverAt"] == "2099-02-24T17:00:00.000Z"
 
 
 def test_a_failed_message_says_why(alice: Tenant) -> None:

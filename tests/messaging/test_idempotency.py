@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 import time_machine
 from django.db import connection, transaction
 from django.test import Client
@@ -18,6 +19,7 @@ from messaging.models import IdempotencyKey, Message
 from phone_numbers.models import Number
 from tests.conftest import Tenant
 from tests.factories import NumberFactory
+from tests.web_process import Start
 
 BODY = {"destinationNumber": "+447700900123", "text": "Hi"}
 
@@ -120,6 +122,40 @@ def test_fifty_calls_at_once_with_one_key_send_one_message(alice: Tenant) -> Non
     message = Message.objects.get()
     assert answers.pop((202, message.pk, None)) == 1
     assert set(answers) <= {(202, message.pk, "true"), (409, "IDEMPOTENCY_KEY_IN_USE", None)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_clients_at_once_with_one_key_send_one_message(alice: Tenant, start_web: Start) -> None:
+    """The same through real web processes, two of them with four threads each."""
+    web = start_web(threads=4, workers=2)
+    start = threading.Barrier(50)
+
+    def call(_: int) -> tuple[int, str, str | None]:
+        with requests.Session() as session:
+            start.wait()
+            response = session.post(
+                f"{web.url}/v1/messages/send",
+                json=BODY,
+                headers={
+                    "x-api-key": alice.key,
+                    "idempotency-key": "order-42",
+                    "x-whatsapp-number-id": alice.number.pk,
+                },
+                timeout=60,
+            )
+        answer = response.json()
+        return (
+            response.status_code,
+            answer.get("id") or answer["code"],
+            response.headers.get("Idempotent-Replayed"),
+        )
+
+    with ThreadPoolExecutor(50) as threads:
+        answers = Counter(threads.map(call, range(50)))
+    message = Message.objects.get()
+    assert answers.pop((202, message.pk, None)) == 1
+    assert set(answers) <= {(202, message.pk, "true"), (409, "IDEMPOTENCY_KEY_IN_USE", None)}
+    assert answers.total() == 49
 
 
 @contextmanager
