@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from webhooks.models import Delivery, Webhook
+from webhooks.closing import close_soon
+from webhooks.models import Webhook
 
 
 def set_active(
@@ -15,7 +16,7 @@ def set_active(
 ) -> None:
     """Enables or disables webhooks and saves them.
 
-    Disabled: what is pending is held with its reason, out of the due index; what is in flight ends by itself. Enabled:
+    Disabled: what is pending is held with its reason (webhooks/closing.py); what is in flight ends by itself. Enabled:
     the webhook's health starts afresh; what was held stays held until somebody recovers it (webhooks/replaying.py).
     """
     ids = [webhook.pk for webhook in webhooks]
@@ -24,17 +25,13 @@ def set_active(
         if active:
             Webhook.objects.filter(pk__in=ids).update(
                 active=True, disabled_reason="", disabled_at=None, failing_since=None,
-                consecutive_failures=0, resume_at=None, warned=0, updated_at=now,
+                consecutive_failures=0, openings=0, resume_at=None, warned=0, updated_at=now,
             )  # fmt: skip
         else:
             Webhook.objects.filter(pk__in=ids).update(
                 active=False, disabled_reason=reason, disabled_at=now, updated_at=now
             )
-            Delivery.objects.filter(webhook__in=ids, status=Delivery.Status.PENDING, lease=None).update(
-                status=Delivery.Status.HELD,
-                reason=f"The webhook was disabled: {reason.label}.",
-                due_at=None,
-                conversation=None,
-            )
-    for webhook in webhooks:
-        webhook.refresh_from_db()
+        for webhook in webhooks:
+            webhook.refresh_from_db()
+        if not active:
+            close_soon(webhooks)

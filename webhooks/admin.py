@@ -3,13 +3,31 @@ from collections.abc import Sequence
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from accounts.back_office import Acting, Log, Personal, ReadOnly, confirmed, one_of
 from webhooks.activating import set_active
+from webhooks.catching_up import Missed, catch_up, missed_by
 from webhooks.models import Attempt, Delivery, RecoveryJob, Subscription, Webhook
 from webhooks.outcome import ErrorClass
 from webhooks.recovering import cancel
-from webhooks.replaying import redeliver
+from webhooks.replaying import NotReplayable, redeliver
+from webhooks.wording import count
+
+
+def _to_be_recovered(webhooks: Sequence[Webhook]) -> list[str]:
+    missed = missed_by(webhooks)
+    return [_fate(webhook, missed.get(webhook.pk)) for webhook in webhooks]
+
+
+def _fate(webhook: Webhook, missed: Missed | None) -> str:
+    if webhook.deleted_at is not None:
+        return "deleted, nothing will be sent"
+    if missed is None:
+        return "missed nothing"
+    words = f"{count(missed.count, 'delivery', 'deliveries')}, of events since {missed.since:%d %b %Y %H:%M:%S} UTC"
+    return words if webhook.active else f"{words}; disabled, enable it first"
 
 
 class SubscriptionInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -37,18 +55,34 @@ class WebhookAdmin(Acting, ReadOnly):
     search_fields = ["=pk", "url", "name", "=number__pk", "=number__phone", "=workspace__pk"]
     search_help_text = "Id, a part of the URL or the name; id or phone of the number; id of the workspace"
     inlines = [SubscriptionInline]
-    actions = ["enable", "disable"]
+    actions = ["enable", "disable", "recover"]
 
-    @confirmed("Enable these webhooks?")
+    @confirmed("Enable these webhooks?", "Enable webhook")
     def enable(self, request: HttpRequest, webhooks: Sequence[Webhook]) -> str:
         existing = [webhook for webhook in webhooks if webhook.deleted_at is None]
         set_active(existing, True)
         return f"{len(existing)} enabled."
 
-    @confirmed("Disable these webhooks?")
+    @confirmed("Disable these webhooks?", "Disable webhook")
     def disable(self, request: HttpRequest, webhooks: Sequence[Webhook]) -> str:
         set_active(webhooks, False)
         return f"{len(webhooks)} disabled."
+
+    @confirmed("Recover what these webhooks missed?", "Recover what was missed", _to_be_recovered)
+    def recover(self, request: HttpRequest, webhooks: Sequence[Webhook]) -> str:
+        jobs = catch_up(webhooks)
+        off = sum(not webhook.active for webhook in webhooks)
+        disabled = f" {off} disabled: enable {'it' if off == 1 else 'them'} first." if off else ""
+        if not jobs:
+            return f"Nothing will be sent again.{disabled}" if off else "Nothing was missed."
+        listing = reverse("admin:webhooks_recoveryjob_changelist")
+        return format_html(
+            '{} will be sent again: <a href="{}">{}</a>.{}',
+            f"{sum(job.total for job in jobs):,}",
+            f"{listing}?q={jobs[0].webhook_id}" if len(jobs) == 1 else listing,
+            "how far it got",
+            disabled,
+        )
 
 
 class AttemptInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -98,9 +132,19 @@ class DeliveryAdmin(Acting, Log):
                 return rows.filter(event__message_id=term)
         return rows.filter(pk=term)
 
-    @confirmed("Send these deliveries again?")
+    @confirmed("Send these deliveries again?", "Redeliver")
     def send_again(self, request: HttpRequest, deliveries: Sequence[Delivery]) -> str:
-        return f"{len(redeliver(deliveries))} will be sent again now."
+        try:
+            again = redeliver(deliveries)
+        except NotReplayable:
+            again = []
+        sent = {(row.event_id, row.webhook_id) for row in again}
+        left_out = sum((row.event_id, row.webhook_id) not in sent for row in deliveries)
+        said = f"{len(again)} will be sent again now."
+        if left_out:
+            whose = "its webhook is" if left_out == 1 else "their webhooks are"
+            said += f" {left_out} will not: {whose} disabled or deleted."
+        return said
 
 
 @admin.register(Attempt)
@@ -136,7 +180,7 @@ class RecoveryJobAdmin(Acting, Log):
     def found_by(self, rows: QuerySet[RecoveryJob], term: str) -> QuerySet[RecoveryJob]:
         return rows.filter(webhook=term) if term.startswith("wh_") else rows.filter(pk=term)
 
-    @confirmed("Cancel these recoveries?")
+    @confirmed("Cancel these recoveries?", "Cancel recovery")
     def cancel_jobs(self, request: HttpRequest, jobs: Sequence[RecoveryJob]) -> str:
         return (
             f"{sum(cancel(job) for job in jobs)} canceled. What was not sent is held, and can be recovered."

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,13 +10,15 @@ from rest_framework.views import APIView
 
 from accounts.api import ApiError, page
 from accounts.authentication import api_key
+from accounts.openapi import PAGE, answer, id_parameter, refusals, sent
+from events.catalog import sample_for
 from events.models import Event
-from phone_numbers.api_scope import number_or_404, visible_numbers
+from phone_numbers.api_scope import NUMBER_HEADER, named_number, number_or_404, visible_numbers
 from phone_numbers.models import Number
-from webhooks import configuring, recovering, replaying
+from webhooks import api_examples, configuring, recovering, replaying
 from webhooks.configuring import Configured, UnknownEvents
 from webhooks.explaining import explain
-from webhooks.models import EVERYTHING, Attempt, Delivery, RecoveryJob, Webhook, WebhookQuerySet
+from webhooks.models import Attempt, Delivery, RecoveryJob, Webhook, WebhookQuerySet
 from webhooks.serializers import (
     SUCCESS,
     ConfiguredSerializer,
@@ -32,19 +34,20 @@ from webhooks.serializers import (
     SecretSerializer,
     TestInputSerializer,
     WebhookInputSerializer,
+    WebhookPageSerializer,
     WebhookSerializer,
     delivery_answer,
     explanation_answer,
     job_answer,
     log_entry,
+    recovered_answer,
 )
 from webhooks.targets import TargetError
 
 TAGS = ["Webhooks"]
-PAGE = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
-    OpenApiParameter("cursor", description="The nextCursor of the page before."),
-]
+WEBHOOK_ID = id_parameter(api_examples.ID, "The webhook's id.")
+DELIVERY_ID = id_parameter(api_examples.DELIVERY_ID, "The delivery's id.")
+JOB_ID = id_parameter(api_examples.JOB_ID, "The jobId of the recovery.")
 
 
 def visible_webhooks(request: Request) -> WebhookQuerySet:
@@ -86,7 +89,7 @@ def configured_answer(configured: Configured) -> dict[str, Any]:
     return answer | ({"secret": configured.secret} if configured.secret else {})
 
 
-def refusals(act: Any, *args: Any, **kwargs: Any) -> Any:
+def refused(act: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls an act and turns what it refuses into an answer that says how to mend it."""
     try:
         return act(*args, **kwargs)
@@ -104,15 +107,24 @@ class WebhooksView(APIView):
     @extend_schema(
         operation_id="list_webhooks",
         summary="List webhooks",
-        description="Newest first. `whatsappNumberId` keeps those of one number.",
+        description="Newest first.",
         tags=TAGS,
-        parameters=[*PAGE, OpenApiParameter("whatsappNumberId")],
-        responses=WebhookSerializer(many=True),
+        parameters=[
+            *PAGE,
+            OpenApiParameter("whatsappNumberId", description="Only those of this number."),
+            NUMBER_HEADER,
+        ],
+        responses={
+            200: answer(
+                WebhookPageSerializer, "A page.", {"data": [api_examples.WEBHOOK], "nextCursor": None}
+            )
+        },
+        extensions=refusals("NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request) -> Response:
         webhooks = visible_webhooks(request)
-        if number_id := request.query_params.get("whatsappNumberId"):
-            webhooks = webhooks.filter(number=number_or_404(visible_numbers(request), number_id))
+        if number := named_number(request):
+            webhooks = webhooks.filter(number=number)
         return page(request, webhooks, lambda webhook: WebhookSerializer(webhook).data)
 
     @extend_schema(
@@ -123,26 +135,22 @@ class WebhooksView(APIView):
             "subscription and listed in `droppedEvents`."
         ),
         tags=TAGS,
+        parameters=[NUMBER_HEADER],
         request=WebhookInputSerializer,
-        responses={201: ConfiguredSerializer},
+        responses={201: answer(ConfiguredSerializer, "Created.", api_examples.CREATED)},
         examples=[
-            OpenApiExample(
-                "Replies and failures of one number",
-                request_only=True,
-                value={
-                    "name": "Orders",
-                    "url": "https://shop.example/hooks/whatsapp",
-                    "events": ["message.reply", "message.failed"],
-                    "whatsappNumberId": "num_01m838d6mmp2bg09w1awhmfgrr",
-                },
-            )
+            sent("Replies and failures of one number", api_examples.REPLIES_AND_FAILURES),
+            sent("Every event of every number", api_examples.EVERYTHING),
         ],
+        extensions=refusals(
+            "NUMBER_REQUIRED", "NUMBER_MISMATCH", "NUMBER_NOT_FOUND", "UNKNOWN_EVENT", "INVALID_URL"
+        ),
     )
     def post(self, request: Request) -> Response:
         serializer = WebhookInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
-        configured = refusals(
+        configured = refused(
             configuring.create_webhook,
             api_key(request).workspace,
             wanted_number(request, wanted),
@@ -158,7 +166,13 @@ class WebhooksView(APIView):
 
 class WebhookView(APIView):
     @extend_schema(
-        operation_id="get_webhook", summary="Get a webhook", tags=TAGS, responses=WebhookSerializer
+        operation_id="get_webhook",
+        summary="Get a webhook",
+        description="With how it is doing: since when it fails, and when it last succeeded.",
+        tags=TAGS,
+        parameters=[WEBHOOK_ID],
+        responses={200: answer(WebhookSerializer, "The webhook.", api_examples.WEBHOOK)},
+        extensions=refusals("WEBHOOK_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         return Response(WebhookSerializer(webhook_or_404(request, id)).data)
@@ -168,22 +182,39 @@ class WebhookView(APIView):
         summary="Change a webhook",
         description="What is left out stays; `events` replaces the list. The number cannot be changed.",
         tags=TAGS,
+        parameters=[WEBHOOK_ID],
         request=WebhookInputSerializer(partial=True),
-        responses=ConfiguredSerializer,
+        responses={200: answer(ConfiguredSerializer, "The webhook as it is now.", api_examples.CHANGED)},
+        examples=[sent("Hear everything", {"events": ["*"]}), sent("Pause", {"active": False})],
+        extensions=refusals(
+            "WEBHOOK_NOT_FOUND", "EMPTY_PATCH", "NUMBER_MISMATCH", "UNKNOWN_EVENT", "INVALID_URL"
+        ),
     )
     def patch(self, request: Request, id: str) -> Response:
         webhook = webhook_or_404(request, id)
         serializer = WebhookInputSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
+        if not wanted:
+            raise ApiError(
+                400,
+                "EMPTY_PATCH",
+                "Send at least one of name, url, events, active, ordering and maxInFlight.",
+            )
         if "whatsappNumberId" in wanted and wanted.pop("whatsappNumberId") != webhook.number_id:
             raise ApiError(
                 400, "NUMBER_MISMATCH", "A webhook keeps its number. Create another one for another number."
             )
-        return Response(configured_answer(refusals(configuring.update_webhook, webhook, **wanted)))
+        return Response(configured_answer(refused(configuring.update_webhook, webhook, **wanted)))
 
     @extend_schema(
-        operation_id="delete_webhook", summary="Delete a webhook", tags=TAGS, responses={204: None}
+        operation_id="delete_webhook",
+        summary="Delete a webhook",
+        description="Nothing more is sent to it.",
+        tags=TAGS,
+        parameters=[WEBHOOK_ID],
+        responses={204: answer(None, "Deleted.", None)},
+        extensions=refusals("WEBHOOK_NOT_FOUND"),
     )
     def delete(self, request: Request, id: str) -> Response:
         configuring.delete_webhooks([webhook_or_404(request, id)])
@@ -196,12 +227,13 @@ class LogsView(APIView):
         summary="List the attempts of a webhook",
         description="Newest first. FAILED is every attempt of which no 2xx is known.",
         tags=TAGS,
-        parameters=[*PAGE, LogFilters],
-        responses=LogPageSerializer,
+        parameters=[WEBHOOK_ID, *PAGE, LogFilters],
+        responses={200: answer(LogPageSerializer, "A page.", api_examples.LOGS)},
+        extensions=refusals("WEBHOOK_NOT_FOUND", "INVALID_REQUEST"),
     )
     def get(self, request: Request, id: str) -> Response:
         webhook = webhook_or_404(request, id)
-        filters = LogFilters(data=request.query_params)
+        filters = LogFilters(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         attempts = Attempt.objects.filter(webhook=webhook).select_related("delivery__event")
         if event := filters.validated_data.get("event"):
@@ -218,22 +250,39 @@ class DeliveriesView(APIView):
         summary="List the deliveries of a webhook",
         description="One per event, newest first.",
         tags=TAGS,
-        parameters=[*PAGE, DeliveryFilters],
-        responses=DeliveryPageSerializer,
+        parameters=[WEBHOOK_ID, *PAGE, DeliveryFilters],
+        responses={
+            200: answer(
+                DeliveryPageSerializer, "A page.", {"data": [api_examples.DELIVERY], "nextCursor": None}
+            )
+        },
+        extensions=refusals("WEBHOOK_NOT_FOUND", "INVALID_REQUEST"),
     )
     def get(self, request: Request, id: str) -> Response:
         webhook = webhook_or_404(request, id)
-        filters = DeliveryFilters(data=request.query_params)
+        filters = DeliveryFilters(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         deliveries = Delivery.objects.filter(webhook=webhook).select_related("event")
         if wanted := filters.validated_data.get("status"):
             deliveries = deliveries.filter(status=wanted.lower())
-        return page(request, deliveries, delivery_answer)
+
+        def of_this_webhook(delivery: Delivery) -> dict[str, Any]:
+            # Not joined: SQLite would walk the whole list from the webhook's side.
+            delivery.webhook = webhook
+            return delivery_answer(delivery)
+
+        return page(request, deliveries, of_this_webhook)
 
 
 class SecretView(APIView):
     @extend_schema(
-        operation_id="get_webhook_secret", summary="Show the secrets", tags=TAGS, responses=SecretSerializer
+        operation_id="get_webhook_secret",
+        summary="Show the secrets",
+        description="The one that signs, and during a rotation's overlap the one before.",
+        tags=TAGS,
+        parameters=[WEBHOOK_ID],
+        responses={200: answer(SecretSerializer, "The secrets in force.", api_examples.SECRET)},
+        extensions=refusals("WEBHOOK_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         newest, *older = configuring.secrets_in_force(webhook_or_404(request, id))
@@ -252,8 +301,10 @@ class RotateView(APIView):
         summary="Rotate the secret",
         description="For 24 hours deliveries are signed with the new and the old secret.",
         tags=TAGS,
+        parameters=[WEBHOOK_ID],
         request=None,
-        responses=SecretSerializer,
+        responses={200: answer(SecretSerializer, "The secrets in force.", api_examples.ROTATED)},
+        extensions=refusals("WEBHOOK_NOT_FOUND"),
     )
     def post(self, request: Request, id: str) -> Response:
         configuring.rotate_secret(webhook_or_404(request, id))
@@ -264,18 +315,23 @@ class SendTestView(APIView):
     @extend_schema(
         operation_id="test_webhook",
         summary="Send a sample event",
-        description="Once, without retries; the log shows the attempt with trigger `test`.",
+        description=(
+            "Once, without retries, and at once, also where the webhook is left alone for a while because it failed; "
+            "the log shows the attempt with trigger `test`. A webhook that is disabled has to be enabled first."
+        ),
         tags=TAGS,
+        parameters=[WEBHOOK_ID],
         request=TestInputSerializer,
-        responses={202: DeliverySerializer},
+        responses={202: answer(DeliverySerializer, "On its way.", api_examples.TESTED)},
+        examples=[sent("A reply", {"event": "message.reply"})],
+        extensions=refusals("WEBHOOK_NOT_FOUND", "UNKNOWN_EVENT", "NOT_REPLAYABLE"),
     )
     def post(self, request: Request, id: str) -> Response:
         webhook = webhook_or_404(request, id)
-        serializer = TestInputSerializer(data=request.data or {})
+        serializer = TestInputSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        subscribed = [event for event in webhook.events if event != EVERYTHING]
-        event = serializer.validated_data.get("event") or next(iter(subscribed), "message.received")
-        delivery = refusals(replaying.send_test, webhook, event)
+        event = serializer.validated_data.get("event") or sample_for(webhook.events)
+        delivery = refused(replaying.send_test, webhook, event)
         return Response(delivery_answer(delivery), status=status.HTTP_202_ACCEPTED)
 
 
@@ -291,8 +347,18 @@ class RecoverView(APIView):
             "sent and only the count answered."
         ),
         tags=TAGS,
+        parameters=[WEBHOOK_ID],
         request=RecoverInputSerializer,
-        responses={200: RecoveredSerializer, 202: RecoveredSerializer},
+        responses={
+            200: answer(RecoveredSerializer, "A preview.", recovered_answer(1200, None)),
+            202: answer(RecoveredSerializer, "Begun.", recovered_answer(1200, api_examples.JOB_ID)),
+        },
+        examples=[
+            sent("What failed since midnight", {"kind": "failed", "since": "2026-02-24T00:00:00Z"}),
+            sent("How much it would be", {"since": "2026-02-24T00:00:00Z", "preview": True}),
+            sent("One delivery", {"kind": "selection", "deliveryIds": [api_examples.DELIVERY_ID]}),
+        ],
+        extensions=refusals("WEBHOOK_NOT_FOUND", "NOT_REPLAYABLE"),
     )
     def post(self, request: Request, id: str) -> Response:
         webhook = webhook_or_404(request, id)
@@ -301,14 +367,20 @@ class RecoverView(APIView):
         wanted = serializer.validated_data
         what = (webhook, wanted["kind"], wanted.get("since"), wanted["deliveryIds"])
         if wanted["preview"]:
-            return Response({"recovered": refusals(recovering.preview, *what), "jobId": None})
-        job = refusals(recovering.start, *what)
-        return Response({"recovered": job.total, "jobId": job.pk}, status=status.HTTP_202_ACCEPTED)
+            return Response(recovered_answer(refused(recovering.preview, *what), None))
+        job = refused(recovering.start, *what)
+        return Response(recovered_answer(job.total, job.pk), status=status.HTTP_202_ACCEPTED)
 
 
 class JobView(APIView):
     @extend_schema(
-        operation_id="get_job", summary="See how far a recovery is", tags=TAGS, responses=JobSerializer
+        operation_id="get_job",
+        summary="See how far a recovery is",
+        description="A recovery runs behind the live traffic, so it may take its time.",
+        tags=TAGS,
+        parameters=[JOB_ID],
+        responses={200: answer(JobSerializer, "The recovery.", api_examples.JOB)},
+        extensions=refusals("JOB_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         return Response(job_answer(job_or_404(request, id)))
@@ -318,7 +390,9 @@ class JobView(APIView):
         summary="Cancel a recovery",
         description="What is not being sent at this moment is held, and can be recovered again.",
         tags=TAGS,
-        responses=JobSerializer,
+        parameters=[JOB_ID],
+        responses={200: answer(JobSerializer, "Canceled.", api_examples.JOB | {"status": "CANCELED"})},
+        extensions=refusals("JOB_NOT_FOUND", "JOB_ENDED"),
     )
     def delete(self, request: Request, id: str) -> Response:
         job = job_or_404(request, id)
@@ -341,7 +415,9 @@ class ExplanationView(APIView):
         summary="See who was told of an event, and why others were not",
         description="Every webhook that was told of it, and every other one of the workspace with the reason.",
         tags=TAGS,
-        responses=ExplanationSerializer,
+        parameters=[id_parameter(api_examples.EVENT_ID, "The event's id: the webhook-id of its deliveries.")],
+        responses={200: answer(ExplanationSerializer, "One entry per webhook.", api_examples.EXPLANATION)},
+        extensions=refusals("EVENT_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         key = api_key(request)
@@ -365,7 +441,7 @@ class ExplanationView(APIView):
 
 def delivery_or_404(request: Request, id: str) -> Delivery:
     deliveries = Delivery.objects.filter(webhook__in=visible_webhooks(request).values("pk"))
-    delivery = None if "\0" in id else deliveries.filter(pk=id).select_related("event").first()
+    delivery = None if "\0" in id else deliveries.filter(pk=id).select_related("event", "webhook").first()
     if delivery is None:
         raise ApiError(404, "DELIVERY_NOT_FOUND", "There is no delivery with this id that your key may see.")
     return delivery
@@ -373,7 +449,13 @@ def delivery_or_404(request: Request, id: str) -> Delivery:
 
 class DeliveryView(APIView):
     @extend_schema(
-        operation_id="get_delivery", summary="Get a delivery", tags=TAGS, responses=DeliverySerializer
+        operation_id="get_delivery",
+        summary="Get a delivery",
+        description="One event on its way to one webhook.",
+        tags=TAGS,
+        parameters=[DELIVERY_ID],
+        responses={200: answer(DeliverySerializer, "The delivery.", api_examples.DELIVERY)},
+        extensions=refusals("DELIVERY_NOT_FOUND"),
     )
     def get(self, request: Request, id: str) -> Response:
         return Response(delivery_answer(delivery_or_404(request, id)))
@@ -383,12 +465,18 @@ class RedeliverView(APIView):
     @extend_schema(
         operation_id="redeliver",
         summary="Send a delivery again",
-        description="Now, with the same webhook-id; the log shows the attempts with trigger `manual`.",
+        description=(
+            "At once, also where the webhook is left alone for a while because it failed, and with the same "
+            "webhook-id; the log shows the attempts with trigger `manual`. One that waits for its next attempt is "
+            "brought forward instead, so that it is not sent twice. A webhook that is disabled has to be enabled first."
+        ),
         tags=TAGS,
+        parameters=[DELIVERY_ID],
         request=None,
-        responses={202: DeliverySerializer},
+        responses={202: answer(DeliverySerializer, "On its way again.", api_examples.AGAIN)},
+        extensions=refusals("DELIVERY_NOT_FOUND", "NOT_REPLAYABLE"),
     )
     def post(self, request: Request, id: str) -> Response:
         delivery = delivery_or_404(request, id)
-        (again,) = replaying.redeliver([delivery])
+        (again,) = refused(replaying.redeliver, [delivery])
         return Response(delivery_answer(again), status=status.HTTP_202_ACCEPTED)

@@ -17,11 +17,13 @@ from django.db import connection, transaction
 from django.db.models import Count, F, OuterRef, Subquery
 from django.utils import timezone
 
+from accounts import bulk
 from accounts.ids import new_id
 from webhooks import health
+from webhooks.closing import close
 from webhooks.models import Attempt, Delivery, Webhook
 from webhooks.ordering import park
-from webhooks.outcome import ErrorClass
+from webhooks.reaping import reap
 
 # Longer than the transport's deadline of 15 s and the recording after it.
 LEASE = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
@@ -95,17 +97,18 @@ def claim(limit: int, slow_limit: int | None = None) -> Claim:
         deliveries = list(
             Delivery.objects.filter(pk__in=ids).select_related("event").order_by("due_at", "pk")
         )
-        _mark_interrupted([delivery for delivery in deliveries if delivery.lease is not None], now)
-        Delivery.objects.filter(pk__in=ids).update(
+        fresh = [delivery for delivery in deliveries if delivery.lease is None]
+        sent = fresh + reap([delivery for delivery in deliveries if delivery.lease is not None], now)
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in sent]).update(
             lease=lease, due_at=now + LEASE, attempts_made=F("attempts_made") + 1
         )
         webhooks = {room.webhook.pk: room.webhook for room in rooms}
         attempts = []
-        for delivery in deliveries:
+        for delivery in sent:
             delivery.webhook = webhooks[delivery.webhook_id]
             delivery.attempts_made += 1
             attempts.append(_attempt(delivery, now))
-        Attempt.objects.bulk_create(attempts)
+        bulk.insert(attempts)
     return Claim(lease, attempts)
 
 
@@ -125,7 +128,34 @@ def _open_webhooks() -> list[_Open]:
         ids = [row[0] for row in cursor.fetchall()]
     if not ids:
         return []
-    lanes = {
+    found: list[Any] = list(Webhook.objects.filter(pk__in=ids).annotate(**_lanes()))
+    opened = []
+    for webhook in found:
+        oldest = _oldest_of(webhook)
+        if oldest is not None:
+            due_at = max(oldest, webhook.resume_at or oldest)
+            opened.append(_Open(webhook, due_at, webhook.later_due_at, webhook.first_due_at))
+    return sorted(opened, key=lambda open: (open.due_at, open.webhook.pk))
+
+
+def ahead_of_all(webhooks: Sequence[Webhook], now: datetime) -> dict[str, datetime]:
+    """For each webhook, by its id, a moment that is due and before all that it has open."""
+    moments = {}
+    found: list[Any] = list(Webhook.objects.filter(pk__in=[row.pk for row in webhooks]).annotate(**_lanes()))
+    for webhook in found:
+        oldest = _oldest_of(webhook)
+        moments[webhook.pk] = now if oldest is None else min(now, oldest - timedelta(milliseconds=1))
+    return moments
+
+
+def _oldest_of(webhook: Any) -> datetime | None:
+    """When the oldest open delivery of a webhook is due that was read with `_lanes`."""
+    return min((at for at in (webhook.first_due_at, webhook.later_due_at) if at is not None), default=None)
+
+
+def _lanes() -> dict[str, Subquery]:
+    """When the oldest open delivery of the outer webhook is due, in each lane: the head of its index."""
+    return {
         name: Subquery(
             Delivery.objects.filter(webhook=OuterRef("pk"), lane=lane, due_at__isnull=False)
             .order_by("due_at")
@@ -133,14 +163,6 @@ def _open_webhooks() -> list[_Open]:
         )
         for name, lane in [("first_due_at", Delivery.Lane.FIRST), ("later_due_at", Delivery.Lane.LATER)]
     }
-    found: list[Any] = list(Webhook.objects.filter(pk__in=ids).annotate(**lanes))
-    opened = []
-    for webhook in found:
-        moments = [at for at in (webhook.first_due_at, webhook.later_due_at) if at is not None]
-        if moments:
-            due_at = max(min(moments), webhook.resume_at or min(moments))
-            opened.append(_Open(webhook, due_at, webhook.later_due_at, webhook.first_due_at))
-    return sorted(opened, key=lambda open: (open.due_at, open.webhook.pk))
 
 
 def _with_room(now: datetime, slow_limit: int | None) -> list[str]:
@@ -188,42 +210,25 @@ def _locked_with_room(candidates: Sequence[str], now: datetime) -> list[_Room]:
     """Locks the webhooks that no other claim holds; returns the active ones with room, in the order of candidates."""
     locked = {
         webhook.pk: webhook
-        for webhook in Webhook.objects.filter(pk__in=candidates, deleted_at=None)
+        for webhook in Webhook.objects.filter(pk__in=candidates)
         .prefetch_related("secrets")
         .order_by("pk")
         .select_for_update(skip_locked=True, no_key=True)
     }
-    _hold([webhook for webhook in locked.values() if not webhook.active])
+    # What falls due although it was disabled or deleted meanwhile would keep the drain awake for ever.
+    close([webhook for webhook in locked.values() if not webhook.active], now)
     return _rooms([locked[pk] for pk in candidates if pk in locked and locked[pk].active], now)
-
-
-def _hold(disabled: Sequence[Webhook]) -> None:
-    """Takes what fell due although its webhook was disabled meanwhile out of the due index."""
-    if disabled:
-        Delivery.objects.filter(webhook__in=disabled, due_at__isnull=False, lease=None).update(
-            status=Delivery.Status.HELD, reason="The webhook was disabled.", due_at=None, conversation=None
-        )
 
 
 def _take(rooms: Sequence[_Room], limit: int, slow_limit: int | None, now: datetime) -> list[str]:
     """The ids of the oldest due rows: an equal share of `limit` for each webhook, within its room."""
     share = max(1, -(-limit // len(rooms)))
-    parts: list[str] = []
-    parameters: list[Any] = []
-    due = connection.ops.adapt_datetimefield_value(now)
+    wanted = []
     for room in rooms:
         free = min(room.free, share)
-        for lane, most in [(Delivery.Lane.FIRST, free), (Delivery.Lane.LATER, min(room.later, free))]:
-            if most:
-                parts.append(
-                    "SELECT * FROM (SELECT webhook_id, lane, due_at, id FROM webhooks_delivery"
-                    " WHERE webhook_id = %s AND lane = %s AND due_at IS NOT NULL AND due_at <= %s"
-                    " ORDER BY due_at, id LIMIT %s) AS oldest"
-                )
-                parameters += [room.webhook.pk, lane, due, most]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), parameters)
-        found = cursor.fetchall()
+        lanes = [(Delivery.Lane.FIRST, free), (Delivery.Lane.LATER, min(room.later, free))]
+        wanted += [(room.webhook.pk, int(lane), most) for lane, most in lanes if most]
+    found = _oldest(wanted, now)
     due_rows: dict[tuple[str, int], list[tuple[Any, str]]] = {}
     for webhook_id, lane, due_at, pk in found:
         due_rows.setdefault((webhook_id, lane), []).append((due_at, pk))
@@ -240,6 +245,31 @@ def _take(rooms: Sequence[_Room], limit: int, slow_limit: int | None, now: datet
     return [pk for _, _, pk, _ in taken[:limit]]
 
 
+def _oldest(wanted: Sequence[tuple[str, int, int]], now: datetime) -> list[tuple[str, int, Any, str]]:
+    """The due rows of (webhook, lane, at most) as (webhook, lane, due_at, id), each read off the head of its index."""
+    due = connection.ops.adapt_datetimefield_value(now)
+    one = (
+        "SELECT webhook_id, lane, due_at, id FROM webhooks_delivery"
+        " WHERE webhook_id = {} AND lane = {} AND due_at IS NOT NULL AND due_at <= %s ORDER BY due_at, id LIMIT {}"
+    )
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Planned once. As a union, each part is planned anew, which costs more than all the rest of a claim.
+            webhooks, lanes, mosts = zip(*wanted, strict=True)
+            cursor.execute(
+                "SELECT oldest.* FROM unnest(%s::text[], %s::int[], %s::int[]) AS wanted(webhook, lane, most)"  # noqa: S608
+                f" CROSS JOIN LATERAL ({one.format('wanted.webhook', 'wanted.lane', 'wanted.most')}) AS oldest",
+                [list(webhooks), list(lanes), list(mosts), due],
+            )
+        else:
+            part = f"SELECT * FROM ({one.format('%s', '%s', '%s')})"  # noqa: S608
+            cursor.execute(
+                " UNION ALL ".join([part] * len(wanted)),
+                [value for webhook, lane, most in wanted for value in (webhook, lane, due, most)],
+            )
+        return list(cursor.fetchall())
+
+
 def _mix(
     room: _Room, free: int, first: list[tuple[Any, str]], later: list[tuple[Any, str]]
 ) -> list[tuple[Any, str]]:
@@ -250,19 +280,6 @@ def _mix(
     owed = 1 if later and room.later == later_share(cap) else 0
     chosen = first[: free - owed]
     return chosen + later[: min(room.later, free - len(chosen))]
-
-
-def _mark_interrupted(deliveries: Sequence[Delivery], now: datetime) -> None:
-    """The reaper: a lease that ended without an outcome leaves its attempt unknown; the delivery is tried again."""
-    if deliveries:
-        Attempt.objects.filter(
-            delivery__in=[delivery.pk for delivery in deliveries], status=Attempt.Status.SENDING
-        ).update(
-            status=Attempt.Status.UNKNOWN,
-            error_class=ErrorClass.CRASH,
-            error="The worker died while it was sending: the event may have arrived. It is sent again.",
-            finished_at=now,
-        )
 
 
 def _attempt(delivery: Delivery, now: datetime) -> Attempt:

@@ -7,16 +7,17 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.encryption import Unreadable, readable
 from accounts.models import Workspace
 from accounts.wake import wake
 from events.catalog import not_emitted_by, unknown_names
 from phone_numbers.models import Number
 from webhooks.activating import set_active
+from webhooks.closing import close_soon
 from webhooks.fanout import DELIVER
 from webhooks.models import (
     DEFAULT_MAX_IN_FLIGHT,
     EVERYTHING,
-    Delivery,
     Subscription,
     Webhook,
     WebhookSecret,
@@ -94,47 +95,38 @@ def update_webhook(
     """Changes what is not None; `events` replaces the list. Raises UnknownEvents or webhooks.targets.TargetError."""
     checked = check_url(url) if url is not None else None
     wanted, dropped = _split(webhook.number, events) if events is not None else ([], [])
+    now = timezone.now()
+    changes = {"name": name, "url": checked, "max_in_flight": max_in_flight, "ordering": ordering}
     with transaction.atomic():
-        if name is not None:
-            webhook.name = name
-        if checked is not None:
-            webhook.url = checked
-        if max_in_flight is not None:
-            webhook.max_in_flight = max_in_flight
-        if ordering is not None and ordering != webhook.ordering:
-            webhook.ordering = ordering
-            stop_waiting(webhook, timezone.now())
+        # Two calls at once come one after the other, and neither writes back what it read before.
+        current = Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
+        Webhook.objects.filter(pk=webhook.pk).update(
+            updated_at=now, **{field: value for field, value in changes.items() if value is not None}
+        )
+        if ordering is not None and ordering != current.ordering:
+            stop_waiting(webhook, now)
             wake(DELIVER)
-        webhook.save(update_fields=["name", "url", "max_in_flight", "ordering", "updated_at"])
         if events is not None:
             webhook.subscriptions.exclude(event__in=wanted).delete()
             Subscription.objects.bulk_create(
                 [Subscription(webhook=webhook, event=event) for event in wanted], ignore_conflicts=True
             )
-        if active is not None and active != webhook.active:
+        if active is not None and active != current.active:
             set_active([webhook], active)
     fresh = Webhook.objects.select_related("number").get(pk=webhook.pk)
     return Configured(fresh, None, dropped)
 
 
 def delete_webhooks(webhooks: Iterable[Webhook]) -> None:
-    """Deletes webhooks for their owners; what is on record stays until its time. Nothing more is sent to them."""
-    ids = [webhook.pk for webhook in webhooks]
+    """Deletes webhooks for their owners; what is on record stays until its time. Nothing more is sent to them.
+
+    What is in flight ends by itself, so that its attempt is on record; if it fails, the claim cancels it.
+    """
+    deleted = Webhook.objects.filter(pk__in=[webhook.pk for webhook in webhooks])
     now = timezone.now()
     with transaction.atomic():
-        Webhook.objects.filter(pk__in=ids, deleted_at=None).update(
-            deleted_at=now, active=False, updated_at=now
-        )
-        Delivery.objects.filter(
-            webhook__in=ids, status__in=[Delivery.Status.PENDING, Delivery.Status.HELD]
-        ).update(
-            status=Delivery.Status.CANCELED,
-            reason="The webhook was deleted.",
-            due_at=None,
-            lease=None,
-            conversation=None,
-            finished_at=now,
-        )
+        deleted.filter(deleted_at=None).update(deleted_at=now, active=False, updated_at=now)
+        close_soon(list(deleted))
 
 
 def rotate_secret(webhook: Webhook) -> str:
@@ -150,10 +142,14 @@ def rotate_secret(webhook: Webhook) -> str:
 
 
 def secrets_in_force(webhook: Webhook) -> list[WebhookSecret]:
-    """The secrets that sign now, the newest first."""
+    """The secrets that sign now, the newest first. Raises InvalidToken where none of them can be read."""
     now = timezone.now()
     rows = webhook.secrets.order_by("-created_at", "-pk")
-    return [row for row in rows if row.expires_at is None or row.expires_at > now]
+    in_force = [row for row in rows if row.is_in_force(now)]
+    signing = [row for row in in_force if not isinstance(row.secret, Unreadable)]
+    if in_force and not signing:
+        readable(in_force[0].secret)
+    return signing
 
 
 def _split(number: Number | None, events: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,11 +1,15 @@
 """Why each webhook that could have heard an event did, or did not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.db.models import Case, Q, When
 from django.utils import timezone
 
 from events.models import Event
+from phone_numbers.phones import in_print
 from webhooks.listing import DeliveryRow, delivery_rows
 from webhooks.models import EVERYTHING, Delivery, Webhook
 from webhooks.states import State
@@ -20,33 +24,39 @@ class Explained:
     webhook: Webhook
     row: DeliveryRow | None
     state: State
+    # Of another number, and so nothing it could have been told of.
+    is_elsewhere: bool = False
 
 
 def explain(event: Event, now: datetime | None = None) -> list[Explained]:
-    """Those that were told first; then the workspace's others, each with the reason; four queries."""
+    """Those that were told, then its number's and the workspace's others, then those of other numbers; four queries.
+
+    At most MAX_WEBHOOKS that were told, and as many others.
+    """
     now = now or timezone.now()
     rows = delivery_rows(Delivery.objects.filter(event=event).order_by("-pk")[:MAX_WEBHOOKS], now)
     told = [Explained(row.delivery.webhook, row, row.state) for row in rows]
     if event.is_test:
         return told
-    others = (
+    others: Iterable[Any] = (
         Webhook.objects.existing()
         .filter(workspace=event.workspace_id)
         .exclude(pk__in=[one.webhook.pk for one in told])
-        .order_by("name", "pk")
+        .annotate(
+            is_elsewhere=Case(When(Q(number=None) | Q(number=event.number_id), then=False), default=True)
+        )
+        .order_by("is_elsewhere", "name", "pk")
         .select_related("number")
         .prefetch_related("subscriptions")[:MAX_WEBHOOKS]
     )
-    # Those of its number and of the workspace before those of other numbers.
-    return told + sorted(
-        (Explained(webhook, None, _silence(webhook, event)) for webhook in others),
-        key=lambda one: one.webhook.number_id not in (None, event.number_id),
-    )
+    return told + [
+        Explained(webhook, None, _silence(webhook, event), webhook.is_elsewhere) for webhook in others
+    ]
 
 
-def _silence(webhook: Webhook, event: Event) -> State:
-    if webhook.number is not None and webhook.number_id != event.number_id:
-        return State("idle", "Other number", f"It belongs to {webhook.number.phone}.")
+def _silence(webhook: Any, event: Event) -> State:
+    if webhook.is_elsewhere:
+        return State("idle", "Other number", f"It belongs to {in_print(webhook.number.phone)}.")
     if webhook.created_at > event.recorded_at:
         return State("idle", "Created later", "It was created after the event.")
     events = webhook.events

@@ -72,5 +72,5 @@ def _delivery(event: Event, webhook: Webhook, now: datetime) -> Delivery:
         event=event,
         webhook=webhook,
         status=Delivery.Status.HELD,
-        reason=f"The webhook was disabled: {webhook.get_disabled_reason_display() or 'paused'}.",
+        reason=webhook.disabled_sentence,
     )

@@ -25,7 +25,9 @@ def send_message_curl(number: Number | None) -> str:
 
 
 def _curl(path: str, body: Mapping[str, object]) -> str:
+    fields = ",\n".join(f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in body.items())
+    data = shlex.quote("{\n" + fields + "\n  }")
     return (
         f'curl -X POST {settings.PUBLIC_URL}{path} \\\n  -H "x-api-key: $API_KEY" -H "content-type: application/json" '
-        f"\\\n  -d {shlex.quote(json.dumps(body))}"
+        f"\\\n  -d {data}"
     )

@@ -7,11 +7,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts.pages import MemberRequest, member_page
-from events.catalog import EVENT_TYPES
+from events.catalog import EVENT_TYPES, sample_for
 from phone_numbers.models import Number
 from webhooks import configuring, replaying
 from webhooks.forms import ALL_NUMBERS, WebhookForm, numbers_of
 from webhooks.models import Webhook
+from webhooks.on_record import put_on_record
 from webhooks.picker import picker
 from webhooks.targets import TargetError, check_url
 from webhooks.views import webhook_or_404
@@ -32,11 +33,14 @@ def webhook_new(request: MemberRequest) -> HttpResponse:
     configured = configuring.create_webhook(
         request.workspace, form.chosen_number, wanted["name"], wanted["url"], wanted["events"]
     )
+    put_on_record(request, configured.webhook, f"Created the webhook {configured.webhook}.")
     messages.success(request, f"{configured.webhook.name} is created." + _dropped(configured.dropped_events))
     if request.POST.get("then") == "test":
-        events = configured.webhook.events
-        name = EVENT_TYPES[0].name if events in ([], ["*"]) else events[0]
-        return redirect("delivery", replaying.send_test(configured.webhook, name).pk)
+        name = sample_for(configured.webhook.events)
+        try:
+            return redirect("delivery", replaying.send_test(configured.webhook, name).pk)
+        except replaying.NotReplayable as problem:
+            messages.error(request, str(problem))
     return redirect("webhook", configured.webhook.pk)
 
 
@@ -50,9 +54,13 @@ def webhook_edit(request: MemberRequest, id: str) -> HttpResponse:
     if not form.is_valid():
         return _show(request, form, webhook, webhook.number, request.POST.getlist("events"))
     wanted = form.cleaned_data
+    before = _settings(webhook)
     configured = configuring.update_webhook(
         webhook, name=wanted["name"], url=wanted["url"], events=wanted["events"]
     )
+    changed = [name for name, value in _settings(configured.webhook).items() if value != before[name]]
+    if changed:
+        put_on_record(request, webhook, f"Changed the webhook {webhook}: {', '.join(changed)}.")
     messages.success(request, f"{webhook.name} is saved." + _dropped(configured.dropped_events))
     return redirect("webhook", webhook.pk)
 
@@ -101,6 +109,11 @@ def _show(
         "sample": next((one for one in EVENT_TYPES if one.name == "message.reply"), EVENT_TYPES[0]),
     }
     return render(request, "webhooks/webhook_form.html", context, status=400 if form.errors else 200)
+
+
+def _settings(webhook: Webhook) -> dict[str, object]:
+    """What the form changes, by its label."""
+    return {"name": webhook.name, "URL": webhook.url, "events": webhook.events}
 
 
 def _dropped(names: list[str]) -> str:

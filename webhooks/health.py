@@ -34,11 +34,22 @@ def cap(webhook: Webhook) -> int:
     return 1 if breaker_is_open(webhook) else webhook.max_in_flight
 
 
-def pause_after(failures: int) -> timedelta:
-    """How long a webhook is left alone after so many failures in a row; zero while the breaker stays closed."""
-    if failures < BREAKER_OPENS_AFTER:
+def pause_after(openings: int) -> timedelta:
+    """How long a webhook is left alone when its breaker has opened so often in a row; zero while it stays closed."""
+    if openings == 0:
         return timedelta(0)
-    return BREAKER_DELAYS[min(failures - BREAKER_OPENS_AFTER, len(BREAKER_DELAYS) - 1)]
+    return BREAKER_DELAYS[min(openings, len(BREAKER_DELAYS)) - 1]
+
+
+def try_now(webhooks: Sequence[Webhook], now: datetime) -> None:
+    """Ends what keeps webhooks waiting, because a person says so: an open breaker lets its next trial through.
+
+    The webhooks are locked.
+    """
+    paused = [webhook for webhook in webhooks if webhook.resume_at is not None and webhook.resume_at > now]
+    for webhook in paused:
+        webhook.resume_at = now
+    Webhook.objects.filter(pk__in=[webhook.pk for webhook in paused]).update(resume_at=now)
 
 
 def take_into_account(
@@ -46,28 +57,34 @@ def take_into_account(
 ) -> None:
     """Updates the health of webhooks after attempts; inside the caller's transaction, which holds their locks."""
     succeeded = {attempt.webhook_id for attempt, outcome in results if outcome.succeeded}
-    failures: dict[str, int] = {}
+    failures: dict[str, list[Attempt]] = {}
     for attempt, outcome in results:
         if not outcome.succeeded:
-            failures[attempt.webhook_id] = failures.get(attempt.webhook_id, 0) + 1
+            failures.setdefault(attempt.webhook_id, []).append(attempt)
     Webhook.objects.filter(pk__in=succeeded).update(
         last_attempt_at=now,
         last_success_at=now,
         failing_since=None,
         consecutive_failures=0,
+        openings=0,
         warned=0,
         resume_at=None,
     )
     asked = _asked_pauses(results)
-    for pk, count in failures.items():
+    for pk, attempts in failures.items():
         if pk not in succeeded:
-            total = webhooks[pk].consecutive_failures + count
-            pause = max(pause_after(total), asked.get(pk, timedelta(0)))
+            webhook = webhooks[pk]
+            total = webhook.consecutive_failures + len(attempts)
+            opens = total >= BREAKER_OPENS_AFTER and _says_something_new(webhook, attempts)
+            openings = webhook.openings + opens
+            pause = max(pause_after(openings) if opens else timedelta(0), asked.get(pk, timedelta(0)))
+            moments = [moment for moment in (webhook.resume_at, pause and now + pause) if moment]
             Webhook.objects.filter(pk=pk).update(
                 last_attempt_at=now,
                 failing_since=Coalesce("failing_since", now),
                 consecutive_failures=total,
-                resume_at=now + pause if pause else None,
+                openings=openings,
+                resume_at=max(moments, default=None),
             )
     _mark_slow(webhooks, results)
     gone = {attempt.webhook_id for attempt, outcome in results if outcome.status_code == GONE}
@@ -82,6 +99,14 @@ def take_into_account(
         and now - webhook.failing_since >= DISABLED_AFTER
     ]
     _disable(hopeless, Webhook.DisabledReason.FAILING)
+
+
+def _says_something_new(webhook: Webhook, failed: Sequence[Attempt]) -> bool:
+    """Whether one of these was sent after the breaker opened last; what was in flight then is the same trouble."""
+    if not webhook.openings or webhook.resume_at is None:
+        return True
+    # Nothing is sent between an opening and `resume_at`; the moment of the opening is on no record.
+    return any(attempt.started_at >= webhook.resume_at for attempt in failed)
 
 
 def _mark_slow(webhooks: Mapping[str, Webhook], results: Sequence[tuple[Attempt, Outcome]]) -> None:

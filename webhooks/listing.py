@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from accounts.models import Workspace
 from phone_numbers.models import Number
-from webhooks.figures import Figures, figures_of
+from webhooks.counting import days_of
+from webhooks.figures import Span
 from webhooks.models import Attempt, Delivery, Subscription, Webhook
 from webhooks.states import State, delivery_state, webhook_state
+from webhooks.wording import count, span
 
 # Attempts by which a list judges a webhook.
 RECENT = 20
@@ -48,10 +50,8 @@ class Row:
     recent: list[Attempt]
     pending: int
     held: int
-
-    @property
-    def figures(self) -> Figures:
-        return figures_of(self.recent)
+    # Of the last 24 hours.
+    day: Span
 
     @property
     def cells(self) -> list[str]:
@@ -116,7 +116,7 @@ def filtered(workspace: Workspace, text: str = "", number: str = "", state: str 
 
 
 def rows_of(webhooks: QuerySet[Webhook], now: datetime | None = None) -> list[Row]:
-    """The rows of at most MAX_WEBHOOKS webhooks in three queries."""
+    """The rows of at most MAX_WEBHOOKS webhooks in four queries."""
     now = now or timezone.now()
     mine = Delivery.objects.filter(webhook=OuterRef("pk")).order_by()
     annotated = (
@@ -130,6 +130,7 @@ def rows_of(webhooks: QuerySet[Webhook], now: datetime | None = None) -> list[Ro
     )
     found: list[Any] = list(annotated.order_by("name", "pk")[:MAX_WEBHOOKS])
     recent = recent_attempts(found)
+    days = days_of([webhook.pk for webhook in found], now)
     return [
         Row(
             webhook,
@@ -139,6 +140,7 @@ def rows_of(webhooks: QuerySet[Webhook], now: datetime | None = None) -> list[Ro
             recent[webhook.pk],
             webhook.pending_count,
             webhook.held_count,
+            days[webhook.pk],
         )
         for webhook in found
     ]
@@ -150,25 +152,57 @@ def nth_newest(attempts: QuerySet[Attempt], place: int) -> Subquery:
     return Subquery(mine.values("pk")[place - 1 : place])
 
 
-def recent_attempts(webhooks: Sequence[Any], since: str = "") -> dict[str, list[Attempt]]:
-    """The attempts of webhooks from their `oldest_recent` (nth_newest) on, oldest first; `since` is an id."""
+def oldest_pending() -> Subquery:
+    """When the oldest pending delivery of the outer webhook was made; NULL where none is pending."""
+    mine = Delivery.objects.filter(webhook=OuterRef("pk"), status=Delivery.Status.PENDING).order_by("pk")
+    return Subquery(mine.values("created_at")[:1])
+
+
+def what_waits(webhook: Webhook, now: datetime) -> str:
+    """How many deliveries are sent by themselves, and when the next is, as a sentence; "" where none is."""
+    rows = Delivery.objects.filter(webhook=webhook, due_at__isnull=False)
+    due = rows.filter(lease=None).order_by("due_at").values_list("due_at", flat=True).first()
+    if due is None:
+        return ""
+    waiting = rows.filter(lease=None).order_by()[:COUNTED].count()
+    many = f"{COUNTED:,}+ deliveries" if waiting >= COUNTED else count(waiting, "delivery", "deliveries")
+    moment = max(due, webhook.resume_at or due)
+    when = f"in {span(moment - now)}" if moment > now else "now"
+    if waiting == 1:
+        return f"{many} waits and is sent by itself, {when}."
+    return f"{many} wait and are sent by themselves, the next {when}."
+
+
+def recent_attempts(webhooks: Sequence[Any]) -> dict[str, list[Attempt]]:
+    """The attempts of webhooks from their `oldest_recent` (nth_newest) on, oldest first."""
     recent: dict[str, list[Attempt]] = {webhook.pk: [] for webhook in webhooks}
     wanted = Q(pk__in=[])
     for webhook in webhooks:
         # A range on (webhook, id) each, however long the log is.
-        wanted |= Q(webhook=webhook.pk, pk__gte=max(webhook.oldest_recent or "", since))
+        wanted |= Q(webhook=webhook.pk, pk__gte=webhook.oldest_recent or "")
     for attempt in Attempt.objects.filter(wanted).only(*LIGHT).order_by("pk"):
         recent[attempt.webhook_id].append(attempt)
     return recent
 
 
 def grouped(rows: Iterable[Row], numbers: Iterable[Number]) -> list[Group]:
-    """The rows by number: those of the workspace first, then by number in the order given; empty groups stay."""
+    """The rows by number: those of the workspace first, then by number in the order given."""
     groups: dict[str | None, Group] = {None: Group(None)}
     groups |= {number.pk: Group(number) for number in numbers}
     for row in rows:
         groups.setdefault(row.webhook.number_id, Group(row.webhook.number)).rows.append(row)
-    return [group for key, group in groups.items() if key is not None or group.rows]
+    return [group for group in groups.values() if group.rows]
+
+
+def newest_of(deliveries: QuerySet[Delivery], statuses: Sequence[str], size: int) -> QuerySet[Delivery]:
+    """The newest `size` that are in one of the statuses; a query for each status.
+
+    As one condition the log would be walked from its end until enough are found: all of it, where nothing failed.
+    """
+    ids: list[str] = []
+    for status in statuses:
+        ids += deliveries.filter(status=status).order_by("-pk").values_list("pk", flat=True)[:size]
+    return deliveries.filter(pk__in=sorted(ids, reverse=True)[:size]).order_by("-pk")
 
 
 @dataclass(frozen=True)
@@ -177,14 +211,22 @@ class DeliveryRow:
     last: Attempt | None
     state: State
 
+    @property
+    def answer(self) -> str:
+        """The state in the receiver's own words where it has answered, and the delivery is still alive."""
+        told = self.delivery.status == Delivery.Status.DELIVERED or self.state.label == "Failing"
+        return self.state.why if told and self.state.why else self.state.label
+
 
 def delivery_rows(deliveries: QuerySet[Delivery], now: datetime | None = None) -> list[DeliveryRow]:
-    """The rows of a sliced query of deliveries, each with its latest attempt; two queries."""
+    """The rows of a sliced query of deliveries, each with its latest attempt; three queries."""
     now = now or timezone.now()
-    newest = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-number", "-pk").values("pk")[:1]
+    newest = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-pk").values("pk")[:1]
     found: list[Any] = list(
-        deliveries.select_related("event", "webhook")
-        .defer("event__body", "webhook__url")
+        deliveries.select_related("event")
+        # Not joined: SQLite would walk the whole log from the webhook's side.
+        .prefetch_related("webhook")
+        .defer("event__body")
         .annotate(last_attempt=Subquery(newest))
     )
     last = Attempt.objects.only(*LIGHT).in_bulk([row.last_attempt for row in found if row.last_attempt])

@@ -1,6 +1,7 @@
 """Who is told: webhooks and their subscriptions, one delivery per event and webhook, every attempt on record."""
 
-from typing import Self
+from datetime import datetime
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -52,6 +53,8 @@ class Webhook(models.Model):
     # Health, kept by webhooks/health.py: since when nothing has succeeded; NULL = the last attempt did.
     failing_since = models.DateTimeField(null=True, blank=True)
     consecutive_failures = models.PositiveIntegerField(default=0)
+    # How often the breaker has opened since the last success: each time it stays open for longer.
+    openings = models.PositiveIntegerField(default=0)
     last_attempt_at = models.DateTimeField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     # The breaker, and what Retry-After asked for: nothing is sent before this moment.
@@ -78,6 +81,11 @@ class Webhook(models.Model):
         """The names it is subscribed to, sorted; ["*"] is every event."""
         return sorted(subscription.event for subscription in self.subscriptions.all())
 
+    @property
+    def disabled_sentence(self) -> str:
+        """Why what it does not hear is held, while it is disabled."""
+        return f"The webhook was disabled: {self.get_disabled_reason_display() or 'paused'}."
+
 
 class WebhookSecret(models.Model):
     """A signing secret `whsec_…`. During a rotation's overlap a webhook has two, and signs with both."""
@@ -90,6 +98,9 @@ class WebhookSecret(models.Model):
 
     def __str__(self) -> str:
         return f"secret of {self.webhook_id}"
+
+    def is_in_force(self, now: datetime) -> bool:
+        return self.expires_at is None or self.expires_at > now
 
 
 class Subscription(models.Model):
@@ -168,8 +179,9 @@ class Delivery(models.Model):
         CANCELED = "canceled", "Canceled"
 
     id = IdField("dlv")
-    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries")
-    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries")
+    # Without indexes of their own, here and below: each is the first column of one in Meta.
+    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries", db_index=False)
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="deliveries", db_index=False)
     trigger = models.CharField(max_length=10, choices=Trigger, default=Trigger.AUTOMATIC)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     # Why it is held or was given up, as a sentence.
@@ -228,6 +240,12 @@ class Delivery(models.Model):
         return self.id
 
 
+# What is forgotten of a delivery that has ended where it is sent once more in the same row.
+STARTED_ANEW: dict[str, Any] = {
+    "status": Delivery.Status.PENDING, "reason": "", "attempts_made": 0, "lease": None, "finished_at": None,
+}  # fmt: skip
+
+
 class Attempt(models.Model):
     """One POST of a delivery: written before it is sent, completed with its outcome. Never edited after that."""
 
@@ -239,8 +257,8 @@ class Attempt(models.Model):
         UNKNOWN = "unknown", "Unknown"
 
     id = IdField("att")
-    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
-    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="attempts")
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts", db_index=False)
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="attempts", db_index=False)
     # The event's name and the attempt's number within its delivery, as the headers say them.
     event_type = models.CharField(max_length=40)
     number = models.PositiveSmallIntegerField()
@@ -266,7 +284,7 @@ class Attempt(models.Model):
         indexes = [
             models.Index(fields=["webhook", "-id"], name="webhooks_attempt_log"),
             models.Index(fields=["delivery", "number"], name="webhooks_attempt_delivery"),
-            # Read by the reaper (webhooks/claiming.py).
+            # Read by the reaper (webhooks/reaping.py).
             models.Index(
                 fields=["started_at"], condition=Q(status="sending"), name="webhooks_attempt_sending"
             ),
@@ -274,3 +292,37 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} #{self.number} {self.status}"
+
+
+class HourlyCount(models.Model):
+    """How many attempts of a webhook ended within an hour, by outcome and by how long they took.
+
+    What charts read (webhooks/figures.py) instead of the log; written by webhooks/counting.py.
+    """
+
+    class Outcome(models.TextChoices):
+        FIRST = "first", "Delivered at the first try"
+        RETRIED = "retried", "Delivered after a retry"
+        FAILED = "failed", "A retry failed"
+        FIRST_FAILED = "not_first", "The first try failed"
+
+    webhook = models.ForeignKey(Webhook, models.CASCADE, related_name="hourly_counts", db_index=False)
+    hour = models.DateTimeField()
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    # Milliseconds: the attempts took at most so long, and longer than the next lower bound (webhooks/figures.py).
+    took = models.PositiveIntegerField()
+    attempts = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["webhook", "hour", "outcome", "took"], name="webhooks_hourlycount_once"
+            ),
+        ]
+        indexes = [
+            # Read by the job that deletes what is old (webhooks/pruning.py).
+            models.Index(fields=["hour"], name="webhooks_hourlycount_hour"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.webhook_id} {self.hour:%Y-%m-%d %H}h {self.outcome}: {self.attempts}"

@@ -8,13 +8,21 @@ while it is pending; what is held, given up or delivered keeps nobody waiting.
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Exists, Min, OuterRef, QuerySet, Subquery, Value
+from django.db import connection
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 
 from events.models import Event
 from webhooks.models import Delivery, Webhook
 
 WAITS = "Waits for an earlier event of its conversation."
+# A look-up on the index for each pair, however long its conversation is; grouped, all of it would be read.
+_HEADS = """
+SELECT (
+    SELECT MIN(id) FROM webhooks_delivery
+    WHERE webhook_id = pair.column1 AND conversation = pair.column2 AND conversation IS NOT NULL
+) FROM (VALUES {pairs}) AS pair
+"""
 
 
 def conversation_of(event: Event, webhook: Webhook) -> str | None:
@@ -48,23 +56,20 @@ def release(concluded: Iterable[tuple[str, str | None]], now: datetime) -> None:
     pairs = {(webhook, conversation) for webhook, conversation in concluded if conversation is not None}
     if not pairs:
         return
-    heads = (
-        Delivery.objects.filter(
-            webhook__in={webhook for webhook, _ in pairs},
-            conversation__in={conversation for _, conversation in pairs},
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HEADS.format(pairs=", ".join(["(%s, %s)"] * len(pairs))),
+            [value for pair in pairs for value in pair],
         )
-        .order_by()
-        .values("webhook", "conversation")
-        .annotate(head=Min("pk"))
-        .values("head")
-    )
-    Delivery.objects.filter(pk__in=[row["head"] for row in heads], due_at=None, lease=None).update(
-        due_at=now, reason=""
-    )
+        heads = [head for (head,) in cursor.fetchall()]
+    Delivery.objects.filter(pk__in=heads, due_at=None, lease=None).update(due_at=now, reason="")
 
 
 def release_forgotten(now: datetime) -> int:
-    """Makes due what is parked with nobody ahead of it, as after the rows ahead were deleted; returns how many."""
+    """Makes due what is parked with nobody ahead of it, as after the rows ahead were deleted; returns how many.
+
+    Reads all that is parked.
+    """
     parked = Delivery.objects.filter(conversation__isnull=False, due_at=None, lease=None)
     forgotten = parked.exclude(pk__in=_waiting(parked).values("pk"))
     return Delivery.objects.filter(pk__in=list(forgotten.values_list("pk", flat=True))).update(
@@ -79,6 +84,11 @@ def stop_waiting(webhook: Webhook, now: datetime) -> None:
         due_at=now, reason=""
     )
     Delivery.objects.filter(webhook=webhook, conversation__isnull=False).update(conversation=None)
+
+
+def in_turn(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Those with none of their conversation ahead of them."""
+    return deliveries.exclude(pk__in=_waiting(deliveries.order_by()).values("pk"))
 
 
 def _waiting(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:

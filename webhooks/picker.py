@@ -5,14 +5,19 @@ from dataclasses import dataclass
 
 from events.catalog import EVENT_TYPES, GROUPS, EventType
 from phone_numbers.models import Number
+from phone_numbers.providers.base import Provider
 
 
 @dataclass(frozen=True)
 class Option:
     event_type: EventType
     checked: bool
-    # False: the provider cannot emit it.
-    possible: bool
+    # Why the webhook can never hear it; "" where it can.
+    reason: str = ""
+
+    @property
+    def possible(self) -> bool:
+        return not self.reason
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class OptionGroup:
 
     @property
     def impossible(self) -> bool:
+        """Whether the provider emits none of them."""
         return not any(option.possible for option in self.options)
 
 
@@ -49,7 +55,15 @@ def picker(number: Number | None, chosen: Collection[str]) -> Picker:
         options = []
         for event_type in EVENT_TYPES:
             if event_type.group == key:
-                possible = adapter is None or event_type.emitted_by(adapter)
-                options.append(Option(event_type, possible and event_type.name in chosen, possible))
+                reason = _why_never(event_type, adapter)
+                options.append(Option(event_type, not reason and event_type.name in chosen, reason))
         groups.append(OptionGroup(label, options))
     return Picker(groups, "*" in chosen, adapter.label if adapter else "")
+
+
+def _why_never(event_type: EventType, adapter: Provider | None) -> str:
+    if adapter is None:
+        return ""
+    if event_type.of_workspace_only:
+        return "Only a webhook of all numbers can hear it."
+    return "" if event_type.emitted_by(adapter) else f"{adapter.label} cannot emit it."

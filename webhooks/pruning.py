@@ -11,19 +11,20 @@ from django.utils import timezone
 from django_q.models import Task
 
 from accounts.ids import first_id
-from events.models import Event, RawPayload
-from messaging.models import IdempotencyKey, Message
+from accounts.models import EmailChange, Invitation, Tally
+from events.models import RawPayload
+from messaging.models import IdempotencyKey
 from phone_numbers.models import RESTORABLE_FOR, HealthCheck, Number
 from phone_numbers.registering import purge
-from webhooks.models import Attempt, Delivery, WebhookSecret
+from webhooks.erasing import CHUNK, Part, parts_of
+from webhooks.models import Attempt, Delivery, HourlyCount, WebhookSecret
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 1000
-# An event takes its deliveries and their attempts along.
-EVENTS_AT_ONCE = 100
 # Tasks that failed are django-q2's own notes; ours are in the log.
 KEEP_FAILED_TASKS = timedelta(days=7)
+# After an invitation has expired, whatever became of it; what happened is in the history of the workspace.
+KEEP_INVITATIONS = timedelta(days=90)
 
 
 class Pruning:
@@ -46,32 +47,24 @@ def outlived(now: datetime) -> list[QuerySet[Any]]:
         Delivery.objects.filter(pk__lt=first_id("dlv", now - settings.KEEP_DELIVERIES)).exclude(
             status=Delivery.Status.PENDING
         ),
+        HourlyCount.objects.filter(hour__lt=now - settings.KEEP_ATTEMPTS),
         HealthCheck.objects.filter(pk__lt=first_id("chk", now - settings.KEEP_HEALTH_CHECKS)),
         IdempotencyKey.objects.filter(expires_at__lt=now),
         WebhookSecret.objects.filter(expires_at__lt=now),
+        Tally.objects.filter(ends_at__lt=now),
+        Invitation.objects.filter(expires_at__lt=now - KEEP_INVITATIONS),
+        EmailChange.objects.open().filter(expires_at__lt=now),
         Task.objects.filter(success=False, stopped__lt=now - KEEP_FAILED_TASKS),
     ]
 
 
 def _prune(now: datetime) -> Iterator[int]:
     for rows in outlived(now):
-        yield from _delete(rows, CHUNK)
+        yield from Part(rows, CHUNK).chunks()
     for number in Number.objects.filter(deleted_at__lte=now - RESTORABLE_FOR).order_by("pk"):
-        yield from _delete(Event.objects.filter(number=number), EVENTS_AT_ONCE)
-        yield from _delete(RawPayload.objects.filter(number=number), CHUNK)
-        yield from _delete(Message.objects.filter(number=number), CHUNK)
+        # Here already, so that each chunk is a step.
+        for part in parts_of(number):
+            yield from part.chunks()
         purge([number])
         logger.info("%s was removed %s days ago and is purged", number.pk, RESTORABLE_FOR.days)
         yield 1
-
-
-def _delete(rows: QuerySet[Any], size: int) -> Iterator[int]:
-    """Deletes rows, each chunk in a transaction of its own; yields the sizes of the chunks."""
-    total = 0
-    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:size]):
-        # Only the ids are loaded of what other rows point at, never the bodies.
-        rows.model._default_manager.filter(pk__in=ids).only("pk").delete()
-        total += len(ids)
-        yield len(ids)
-    if total:
-        logger.info("Deleted %s rows of %s that were old enough", total, rows.model._meta.label_lower)

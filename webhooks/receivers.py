@@ -1,4 +1,4 @@
-"""Hears that events were recorded and fans them out, in the same transaction."""
+"""Hears what happens on the floors below: events are fanned out in their transaction; a number is emptied in chunks."""
 
 from typing import Any
 
@@ -6,6 +6,9 @@ from django.dispatch import receiver
 
 from events.models import Event
 from events.signals import events_recorded
+from phone_numbers.models import Number
+from phone_numbers.signals import purge_begun
+from webhooks.erasing import parts_of
 from webhooks.fanout import fan_out
 from webhooks.retention import settle
 
@@ -14,3 +17,11 @@ from webhooks.retention import settle
 def fan_out_recorded(events: list[Event], **kwargs: Any) -> None:
     fan_out(events)
     settle(events)
+
+
+@receiver(purge_begun)
+def empty(numbers: list[Number], **kwargs: Any) -> None:
+    for number in numbers:
+        for part in parts_of(number):
+            for _ in part.chunks():
+                pass

@@ -1,21 +1,30 @@
 """The record: what became of attempts is written as a set, fenced by the lease, in one transaction."""
 
+import logging
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
-from webhooks import health, retry
+from accounts import bulk
+from accounts.failures import describe
+from accounts.outages import DATABASE_AWAY
+from webhooks import counting, health, retry
 from webhooks.models import Attempt, Delivery, Trigger, Webhook
 from webhooks.ordering import release
 from webhooks.outcome import Outcome
 from webhooks.recovering import refill
 from webhooks.retention import discreet, settle
+from webhooks.wording import count
+
+logger = logging.getLogger(__name__)
 
 Result = tuple[Attempt, Outcome]
 
+UNREADABLE = "It failed, and the answer could not be recorded."
 ATTEMPT_FIELDS = [
     "status", "request_headers", "status_code", "response_headers", "response_body", "error_class", "error",
     "peer_address", "timings", "duration_ms", "finished_at",
@@ -25,8 +34,42 @@ ATTEMPT_FIELDS = [
 def record(results: Mapping[str, Sequence[Result]]) -> None:
     """Writes outcomes, by the lease under which their deliveries were claimed.
 
-    A late outcome changes nothing: where the lease is gone, somebody else has the delivery.
+    A late outcome changes nothing: where the lease is gone, somebody else has the delivery. An answer that cannot be
+    written is left out of its attempt, and the others are written. Raises what says that the database is away.
     """
+    try:
+        _record(results)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:
+        logger.error("Outcomes could not be recorded together: %s", describe(error))
+        for lease, rows in results.items():
+            for attempt, outcome in rows:
+                _record_alone(lease, attempt, outcome)
+
+
+def _record_alone(lease: str, attempt: Attempt, outcome: Outcome) -> None:
+    """Tries it as it is, then without what the receiver sent; else the reaper finds it when the lease has ended."""
+    bare = replace(
+        outcome,
+        response_headers=[],
+        response_body="",
+        error=outcome.error and UNREADABLE,
+        peer_address="",
+        timings={},
+    )
+    for candidate in (outcome, bare):
+        try:
+            _record({lease: [(attempt, candidate)]})
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:
+            logger.error("The outcome of %s cannot be recorded: %s", attempt.delivery_id, describe(error))
+        else:
+            return
+
+
+def _record(results: Mapping[str, Sequence[Result]]) -> None:
     everything = [(lease, *result) for lease, rows in results.items() for result in rows]
     if not everything:
         return
@@ -60,6 +103,7 @@ def record(results: Mapping[str, Sequence[Result]]) -> None:
         refill(delivery.job_id for delivery in concluded)
         health.take_into_account(webhooks, ours, now)
         settle([attempt.delivery.event for attempt, _ in ours])
+        counting.count([counting.kind_of(attempt, outcome) for attempt, outcome in ours], now)
 
 
 def _write_attempts(results: Sequence[Result], now: datetime) -> None:
@@ -74,13 +118,7 @@ def _write_attempts(results: Sequence[Result], now: datetime) -> None:
         attempt.timings = outcome.timings
         attempt.duration_ms = outcome.duration_ms
         attempt.finished_at = now
-    # An upsert of rows that exist: one statement for distinct values (bulk_update costs ten times as much).
-    Attempt.objects.bulk_create(
-        [attempt for attempt, _ in results],
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=ATTEMPT_FIELDS,
-    )
+    bulk.update([attempt for attempt, _ in results], ATTEMPT_FIELDS)
 
 
 def _settle(results: Sequence[Result], now: datetime) -> None:
@@ -107,14 +145,14 @@ def _retry(results: Sequence[Result], now: datetime) -> None:
             delay = retry.delay_after(delivery.attempts_made, random.uniform(-1, 1))  # noqa: S311
         if delay is None:
             delivery.status, delivery.due_at, delivery.finished_at = Delivery.Status.EXHAUSTED, None, now
-            delivery.reason = f"Given up after {delivery.attempts_made} attempts: {outcome.error}"[:300]
+            delivery.reason = f"Given up after {count(delivery.attempts_made, 'attempt')}: {outcome.error}"[
+                :300
+            ]
         else:
             delivery.due_at = now + retry.with_retry_after(delay, outcome.retry_after)
             delivery.reason = outcome.error[:300]
         deliveries.append(delivery)
     if deliveries:
-        Delivery.objects.bulk_update(
-            deliveries, ["status", "reason", "due_at", "lease", "lane", "finished_at"]
-        )
+        bulk.update(deliveries, ["status", "reason", "due_at", "lease", "lane", "finished_at"])
         given_up = [row.pk for row in deliveries if row.status == Delivery.Status.EXHAUSTED]
         Delivery.objects.filter(pk__in=given_up, conversation__isnull=False).update(conversation=None)

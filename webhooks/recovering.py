@@ -18,7 +18,7 @@ from accounts.wake import wake
 from events.models import Event
 from webhooks.activating import set_active
 from webhooks.fanout import DELIVER
-from webhooks.models import EVERYTHING, Delivery, RecoveryJob, Trigger, Webhook
+from webhooks.models import EVERYTHING, STARTED_ANEW, Delivery, RecoveryJob, Trigger, Webhook
 from webhooks.ordering import conversation_of, conversations, release
 
 RECOVER = "webhooks.tasks.recover"
@@ -241,15 +241,11 @@ def _restart(webhook: Webhook, ids: Sequence[str], job: RecoveryJob, now: dateti
         status__in=[Delivery.Status.PENDING, Delivery.Status.DELIVERED]
     )
     return rows.update(
-        status=Delivery.Status.PENDING,
-        reason="",
-        attempts_made=0,
+        **STARTED_ANEW,
         lane=Delivery.Lane.LATER,
         conversation=conversations(webhook),
         job=job,
         due_at=now,
-        lease=None,
-        finished_at=None,
     )
 
 
@@ -257,10 +253,13 @@ def _rows(webhook: Webhook, kind: str, since: datetime, until: str) -> QuerySet[
     return _missed(webhook, since, until) if kind == Kind.MISSED else _failed(webhook, since, until)
 
 
+def undelivered() -> QuerySet[Delivery]:
+    """What was given up or is held, and can be recovered: no tests."""
+    return Delivery.objects.filter(status__in=UNDELIVERED).exclude(trigger=Trigger.TEST)
+
+
 def _failed(webhook: Webhook, since: datetime, until: str) -> QuerySet[Delivery]:
-    return Delivery.objects.filter(
-        webhook=webhook, status__in=UNDELIVERED, event__recorded_at__gte=since, pk__lt=until
-    ).exclude(trigger=Trigger.TEST)
+    return undelivered().filter(webhook=webhook, event__recorded_at__gte=since, pk__lt=until)
 
 
 def _missed(webhook: Webhook, since: datetime, until: str) -> QuerySet[Event]:

@@ -4,23 +4,46 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api_fields import FlagField, MomentField, TextField, iso
+from accounts.api_fields import (
+    ChoiceField,
+    FlagField,
+    InputSerializer,
+    MomentField,
+    TextField,
+    WholeNumberField,
+    iso,
+)
+from events.catalog import BY_NAME
 from webhooks.explaining import Explained
-from webhooks.models import DEFAULT_MAX_IN_FLIGHT, Attempt, Delivery, RecoveryJob, Webhook
+from webhooks.models import DEFAULT_MAX_IN_FLIGHT, EVERYTHING, Attempt, Delivery, RecoveryJob, Webhook
 from webhooks.recovering import MAX_SELECTED, progress
+from webhooks.states import next_attempt_at
 
 # How the log's two words cover an attempt's four: what is not (yet) known to have arrived has not succeeded.
 SUCCESS, FAILED = "SUCCESS", "FAILED"
 
 
-class WebhookInputSerializer(serializers.Serializer[dict[str, Any]]):
+@extend_schema_field(
+    {"type": "array", "items": {"type": "string", "enum": [EVERYTHING, *BY_NAME]}, "maxItems": 100}
+)
+class EventNamesField(serializers.ListField):
+    """Names of the catalog, or `*`; whoever reads it looks at them."""
+
+
+@extend_schema_field({"type": "string", "enum": list(BY_NAME)})
+class EventNameField(TextField):
+    """A name of the catalog; whoever reads it looks at it."""
+
+
+class WebhookInputSerializer(InputSerializer[dict[str, Any]]):
     """`{name, url, events, whatsappNumberId, active}`; a PATCH changes only what it names."""
 
     name = TextField(max_length=200, required=False, allow_blank=True, default="")
     url = TextField(max_length=2000, help_text="http(s), at most 2000 characters.")
-    events = serializers.ListField(
+    events = EventNamesField(
         child=TextField(max_length=100),
         max_length=100,
         help_text='Names of events; ["*"] is every event, [] none.',
@@ -29,14 +52,14 @@ class WebhookInputSerializer(serializers.Serializer[dict[str, Any]]):
         required=False, allow_null=True, max_length=40, help_text="null: every number of the workspace."
     )
     active = FlagField(required=False, default=True)
-    ordering = serializers.ChoiceField(
+    ordering = ChoiceField(
         choices=Webhook.Ordering.choices,
         required=False,
         default=Webhook.Ordering.NONE,
         help_text="conversation: the events of one conversation arrive one at a time, in order; one that fails holds "
         "back only its own conversation. none: as soon as possible.",
     )
-    maxInFlight = serializers.IntegerField(
+    maxInFlight = WholeNumberField(
         source="max_in_flight",
         min_value=1,
         max_value=100,
@@ -67,6 +90,11 @@ class WebhookSerializer(serializers.Serializer[Webhook]):
     updatedAt = MomentField(source="updated_at")
 
 
+class WebhookPageSerializer(serializers.Serializer[Any]):
+    data = WebhookSerializer(many=True)  # type: ignore[assignment]
+    nextCursor = serializers.CharField(allow_null=True)
+
+
 class ConfiguredSerializer(WebhookSerializer):
     """A webhook after a change. `secret` is there on creation only."""
 
@@ -82,14 +110,16 @@ class SecretSerializer(serializers.Serializer[Any]):
     previousExpiresAt = MomentField(allow_null=True)
 
 
-class TestInputSerializer(serializers.Serializer[Any]):
-    event = TextField(
-        required=False, max_length=100, help_text="An event's name; default: the first subscribed to."
+class TestInputSerializer(InputSerializer[Any]):
+    event = EventNameField(
+        required=False,
+        max_length=100,
+        help_text="An event's name; default: the first subscribed to, in the catalog's order.",
     )
 
 
-class RecoverInputSerializer(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(choices=RecoveryJob.Kind.choices, default=RecoveryJob.Kind.FAILED)
+class RecoverInputSerializer(InputSerializer[Any]):
+    kind = ChoiceField(choices=RecoveryJob.Kind.choices, default=RecoveryJob.Kind.FAILED)
     since = MomentField(
         required=False, help_text="Events recorded from this moment on; needed except for a selection."
     )
@@ -131,13 +161,11 @@ class JobSerializer(serializers.Serializer[RecoveryJob]):
 
 class LogFilters(serializers.Serializer[Any]):
     event = TextField(required=False, max_length=100)
-    status = serializers.ChoiceField(choices=[SUCCESS, FAILED], required=False)
+    status = ChoiceField(choices=[SUCCESS, FAILED], required=False)
 
 
 class DeliveryFilters(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(
-        choices=[choice.upper() for choice in Delivery.Status.values], required=False
-    )
+    status = ChoiceField(choices=[choice.upper() for choice in Delivery.Status.values], required=False)
 
 
 class LogEntrySerializer(serializers.Serializer[Attempt]):
@@ -176,7 +204,10 @@ class DeliverySerializer(serializers.Serializer[Delivery]):
     status = serializers.ChoiceField(choices=[choice.upper() for choice in Delivery.Status.values])
     reason = serializers.CharField(allow_null=True)
     attempts = serializers.IntegerField()
-    nextAttemptAt = MomentField(allow_null=True)
+    nextAttemptAt = MomentField(
+        allow_null=True,
+        help_text="Not before the webhook is tried again, where it is left alone for a while.",
+    )
     createdAt = MomentField()
     finishedAt = MomentField(allow_null=True)
 
@@ -233,6 +264,11 @@ def explanation_answer(explained: Explained) -> dict[str, Any]:
     }
 
 
+def recovered_answer(recovered: int, job_id: str | None) -> dict[str, Any]:
+    """What a recovery sends again, and the job that does it; None: it was a preview."""
+    return {"recovered": recovered, "jobId": job_id}
+
+
 def job_answer(job: RecoveryJob) -> dict[str, Any]:
     """A recovery as the API answers it."""
     return {
@@ -248,7 +284,8 @@ def job_answer(job: RecoveryJob) -> dict[str, Any]:
 
 
 def delivery_answer(delivery: Delivery) -> dict[str, Any]:
-    """A delivery as the API answers it; its event is loaded."""
+    """A delivery as the API answers it; its event and its webhook are loaded."""
+    next_attempt = next_attempt_at(delivery)
     return {
         "id": delivery.pk,
         "eventId": delivery.event_id,
@@ -258,7 +295,7 @@ def delivery_answer(delivery: Delivery) -> dict[str, Any]:
         "status": delivery.status.upper(),
         "reason": delivery.reason or None,
         "attempts": delivery.attempts_made,
-        "nextAttemptAt": iso(delivery.due_at) if delivery.due_at else None,
+        "nextAttemptAt": iso(next_attempt) if next_attempt else None,
         "createdAt": iso(delivery.created_at),
         "finishedAt": iso(delivery.finished_at) if delivery.finished_at else None,
     }

@@ -8,7 +8,7 @@ from datetime import datetime
 from http import HTTPStatus
 
 from webhooks.health import breaker_is_open
-from webhooks.models import EVERYTHING, Attempt, Delivery, Webhook
+from webhooks.models import EVERYTHING, Attempt, Delivery, Trigger, Webhook
 from webhooks.ordering import WAITS
 from webhooks.outcome import ErrorClass
 from webhooks.retry import MAX_ATTEMPTS
@@ -40,36 +40,40 @@ class State:
         return self.tone in {"warn", "bad"}
 
 
-def webhook_state(webhook: Webhook, events: list[str], last: Attempt | None, now: datetime) -> State:
+def webhook_state(
+    webhook: Webhook, events: list[str], last: Attempt | None, now: datetime, paused_by: str = ""
+) -> State:
     """`events`: the names it is subscribed to; `last`: its latest attempt, where there is one."""
     if webhook.deleted_at is not None:
         return State("idle", "Deleted")
     if not webhook.active:
-        return _disabled(webhook)
+        return _disabled(webhook, paused_by or "a person")
     until = webhook.resume_at if webhook.resume_at and webhook.resume_at > now else None
     if breaker_is_open(webhook):
         failures = count(webhook.consecutive_failures, "failure")
         return State("bad", "Breaker open", f"{failures} in a row; one delivery tries in", until or now)
     if webhook.consecutive_failures:
-        cause = attempt_words(last) if last is not None else "The last attempt failed"
         failures = count(webhook.consecutive_failures, "failure")
+        if last is not None and last.status == Attempt.Status.SENDING:
+            return State("warn", "Failing", f"{failures} in a row; the next try is under way")
+        cause = attempt_words(last) if last is not None else "The last attempt failed"
         if until:
             return State("warn", "Failing", f"{cause}; asked to wait another", until)
-        return State("warn", "Failing", f"{cause}; {failures} in a row, retries go on")
+        return State("warn", "Failing", f"{cause}; {failures} in a row; what waits is tried again")
     if not events:
         return State("warn", "No events", "Its list is empty: dispatches nothing")
     return State("ok", "Active", "All events" if events == [EVERYTHING] else count(len(events), "event"))
 
 
-def _disabled(webhook: Webhook) -> State:
+def _disabled(webhook: Webhook, paused_by: str) -> State:
     reason = Webhook.DisabledReason(webhook.disabled_reason or Webhook.DisabledReason.PAUSED)
     if reason is Webhook.DisabledReason.PAUSED:
-        return State("idle", "Paused", "By a person; what happens meanwhile is kept")
+        return State("idle", "Paused", f"By {paused_by}; what happens meanwhile is kept")
     return State("bad", "Disabled", reason.label)
 
 
 def delivery_state(delivery: Delivery, last: Attempt | None, now: datetime) -> State:
-    """`last`: the delivery's latest attempt, where there is one."""
+    """`last`: the delivery's latest attempt, where there is one. Its webhook is loaded."""
     match delivery.status:
         case Delivery.Status.DELIVERED:
             return State("ok", "Delivered", attempt_words(last) if last else "")
@@ -83,9 +87,17 @@ def delivery_state(delivery: Delivery, last: Attempt | None, now: datetime) -> S
         return State("busy", "Sending")
     if delivery.due_at is None:
         return State("busy", "Waiting", delivery.reason or WAITS)
+    until = _future(next_attempt_at(delivery), now)
     if delivery.attempts_made == 0:
-        return State("busy", "Pending", "", _future(delivery.due_at, now))
-    return State("bad", "Failing", attempt_words(last) if last else "", _future(delivery.due_at, now))
+        return State("busy", "Pending", "", until)
+    return State("bad", "Failing", attempt_words(last) if last else "", until)
+
+
+def next_attempt_at(delivery: Delivery) -> datetime | None:
+    """A delivery's own moment, or the end of its webhook's pause (Retry-After, an open breaker): the later of both."""
+    if delivery.due_at is None:
+        return None
+    return max(delivery.due_at, delivery.webhook.resume_at or delivery.due_at)
 
 
 def attempt_state(attempt: Attempt) -> State:
@@ -130,7 +142,7 @@ def next_step(delivery: Delivery, webhook: Webhook, now: datetime) -> str:
         case Delivery.Status.CANCELED:
             return "Nothing more is sent."
     if delivery.lease is not None:
-        return f"Attempt {delivery.attempts_made} of {MAX_ATTEMPTS} is under way."
+        return f"{_attempt(delivery, delivery.attempts_made)} is under way."
     if delivery.due_at is None:
         return delivery.reason or WAITS
     wait = _future(delivery.due_at, now)
@@ -140,8 +152,12 @@ def next_step(delivery: Delivery, webhook: Webhook, now: datetime) -> str:
         and (wait is None or webhook.resume_at > wait)
     ):
         return f"It waits for the webhook, which is tried again in {span(webhook.resume_at - now)}."
-    attempt = f"Attempt {delivery.attempts_made + 1} of {MAX_ATTEMPTS}"
+    attempt = _attempt(delivery, delivery.attempts_made + 1)
     return f"{attempt} is due in {span(wait - now)}." if wait else f"{attempt} is due now."
+
+
+def _attempt(delivery: Delivery, number: int) -> str:
+    return "The test" if delivery.trigger == Trigger.TEST else f"Attempt {number} of {MAX_ATTEMPTS}"
 
 
 def _future(moment: datetime | None, now: datetime) -> datetime | None:

@@ -1,21 +1,24 @@
 """The Webhooks page, a webhook, a delivery: what they show."""
 
-from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts.ids import first_id
+from accounts.auditing import record_for
+from accounts.encryption import Sealed
 from accounts.models import Workspace
 from accounts.pages import MemberRequest, member_page
-from events.catalog import EVENT_TYPES, not_emitted_by
+from events.catalog import EVENT_TYPES, not_emitted_by, sample_for
+from events.models import Event
 from webhooks import first_steps
 from webhooks.configuring import secrets_in_force
+from webhooks.counting import spans_of
 from webhooks.exchange import exchange_of
 from webhooks.exchange import shown as shown_text
-from webhooks.figures import by_time, figures_of
+from webhooks.figures import together
 from webhooks.finding import deliveries_matching
 from webhooks.forms import numbers_of
 from webhooks.health import DISABLED_AFTER, cap
@@ -28,15 +31,17 @@ from webhooks.listing import (
     delivery_rows,
     filtered,
     grouped,
+    newest_of,
+    oldest_pending,
     rows_of,
 )
-from webhooks.models import EVERYTHING, Attempt, Delivery, Webhook
-from webhooks.states import attempt_state, delivery_state, next_step, webhook_state
+from webhooks.models import EVERYTHING, Attempt, Delivery, HourlyCount, Webhook
+from webhooks.on_record import paused_by
+from webhooks.states import State, attempt_state, delivery_state, next_step, webhook_state
 from webhooks.wording import count
 
 PAGE = 25
-# The attempts that a webhook's figures are made of, at most: the newest of the last 24 hours.
-MEASURED = 2000
+HOURS = 24
 STATUSES = {
     "open": ("Failed or pending", [Delivery.Status.PENDING, Delivery.Status.EXHAUSTED, Delivery.Status.HELD]),
     "pending": ("Pending", [Delivery.Status.PENDING]),
@@ -66,8 +71,11 @@ def webhooks(request: MemberRequest) -> HttpResponse:
     narrowed = any(chosen.values())
     attention = sum(row.state.needs_attention for row in rows)
     result = count(len(rows), "webhook") + (f", {attention} need attention" if attention else "")
+    groups = grouped(rows, numbers)
+    with_webhooks = {group.number.pk for group in groups if group.number is not None}
     context = {
-        "groups": grouped(rows, [] if narrowed else numbers),
+        "groups": groups,
+        "silent": [] if narrowed else [number for number in numbers if number.pk not in with_webhooks],
         "rows": rows,
         "numbers": numbers,
         "chosen": chosen,
@@ -88,11 +96,13 @@ def webhook(request: MemberRequest, id: str) -> HttpResponse:
     deliveries = Delivery.objects.filter(webhook=webhook)
     if chosen["q"]:
         deliveries = deliveries_matching(deliveries, request.workspace, chosen["q"])
-    if chosen["status"] in STATUSES:
-        deliveries = deliveries.filter(status__in=STATUSES[chosen["status"]][1])
     if chosen["before"]:
         deliveries = deliveries.filter(pk__lt=chosen["before"])
-    found = delivery_rows(deliveries.order_by("-pk")[: PAGE + 1], now)
+    if chosen["status"] in STATUSES:
+        deliveries = newest_of(deliveries, STATUSES[chosen["status"]][1], PAGE + 1)
+    else:
+        deliveries = deliveries.order_by("-pk")[: PAGE + 1]
+    found = delivery_rows(deliveries, now)
     context = {
         "webhook": webhook,
         "rows": found[:PAGE],
@@ -105,14 +115,33 @@ def webhook(request: MemberRequest, id: str) -> HttpResponse:
     return render(request, "webhooks/webhook.html", context | _about(webhook))
 
 
+@member_page("GET")
+def webhook_now(request: MemberRequest, id: str) -> HttpResponse:
+    """What changes by itself on a webhook's page: together, so that its parts agree."""
+    webhook = webhook_or_404(request.workspace, id)
+    return render(request, "webhooks/_now.html", {"webhook": webhook} | _standing(webhook, webhook.events))
+
+
 def _about(webhook: Webhook) -> dict[str, Any]:
     """What the page says of the webhook itself."""
+    events = webhook.events
+    secrets = secrets_in_force(webhook)
+    return _standing(webhook, events) | {
+        "events": events,
+        "hears_everything": events == [EVERYTHING],
+        "impossible": _impossible(webhook, events),
+        "testable": [one.name for one in EVENT_TYPES if events == [EVERYTHING] or one.name in events],
+        "sample": sample_for(events),
+        "kept": {"deliveries": settings.KEEP_DELIVERIES.days, "attempts": settings.KEEP_ATTEMPTS.days},
+        "cap": cap(webhook),
+        "old_secret_until": next((secret.expires_at for secret in secrets if secret.expires_at), None),
+    }
+
+
+def _standing(webhook: Webhook, events: list[str]) -> dict[str, Any]:
+    """What changes by itself: state, figures, what is next, and the job."""
     now = timezone.now()
-    attempts = list(
-        Attempt.objects.filter(webhook=webhook, pk__gte=first_id("att", now - timedelta(hours=24)))
-        .only(*LIGHT)
-        .order_by("-pk")[:MEASURED]
-    )
+    spans = spans_of(HourlyCount.objects.filter(webhook=webhook), now, 2 * HOURS)
     mine = Delivery.objects.filter(webhook=webhook).order_by()
     counts: Any = (
         Webhook.objects.filter(pk=webhook.pk)
@@ -121,42 +150,30 @@ def _about(webhook: Webhook) -> dict[str, Any]:
             held=CappedCount(mine.filter(status=Delivery.Status.HELD).values("pk")[:COUNTED]),
             exhausted=CappedCount(mine.filter(status=Delivery.Status.EXHAUSTED).values("pk")[:COUNTED]),
             in_flight=CappedCount(mine.filter(lease__isnull=False).values("pk")[:COUNTED]),
+            oldest=oldest_pending(),
         )
-        .values("pending", "held", "exhausted", "in_flight")
+        .values("pending", "held", "exhausted", "in_flight", "oldest")
         .get()
     )
-    events = webhook.events
-    last = attempts[0] if attempts else None
-    last = last or Attempt.objects.filter(webhook=webhook).only(*LIGHT).order_by("-pk").first()
-    timeline = by_time(attempts, now, 48, timedelta(minutes=30))
-    secrets = secrets_in_force(webhook)
+    last = Attempt.objects.filter(webhook=webhook).only(*LIGHT).order_by("-pk").first()
+    job = latest_job(webhook)
+    state = webhook_state(webhook, events, last, now, "" if webhook.active else paused_by(webhook))
+    if job is not None and job.goes_on and not state.needs_attention:
+        state = State("busy", "Recovering", "What it missed is sent again")
     return {
-        "state": webhook_state(webhook, events, last, now),
-        "job": latest_job(webhook),
-        "figures": figures_of(attempts),
-        "measured_all": len(attempts) < MEASURED,
-        "bars": [(f"{moment:%H:%M} UTC: {_counts(row)}", row) for moment, row in timeline],
-        "hours": [timeline[i][0] for i in (0, 12, 24, 36)],
+        "state": state,
+        "job": job,
+        "day": together(spans[HOURS:]),
+        "day_before": together(spans[:HOURS]),
+        "spans": spans[HOURS:],
         "counts": counts,
         "capped": COUNTED,
         "next_due": delivery_rows(
             Delivery.objects.filter(webhook=webhook, due_at__isnull=False, lease=None).order_by("due_at")[:4],
             now,
         ),
-        "events": events,
-        "hears_everything": events == [EVERYTHING],
-        "impossible": _impossible(webhook, events),
-        "testable": [one.name for one in EVENT_TYPES if events == [EVERYTHING] or one.name in events],
-        "cap": cap(webhook),
-        "old_secret_until": next((secret.expires_at for secret in secrets if secret.expires_at), None),
         "disabled_at_the_latest": webhook.failing_since + DISABLED_AFTER if webhook.failing_since else None,
-        "now": now,
     }
-
-
-def _counts(row: tuple[int, int, int]) -> str:
-    words = zip(row, ("at the first try", "after a retry", "failed"), strict=True)
-    return ", ".join(f"{number:,} {word}" for number, word in words if number) or "nothing"
 
 
 def _impossible(webhook: Webhook, events: list[str]) -> list[str]:
@@ -168,9 +185,11 @@ def _impossible(webhook: Webhook, events: list[str]) -> list[str]:
 
 @member_page("GET")
 def webhook_secret(request: MemberRequest, id: str) -> HttpResponse:
-    """Shows the secrets in force, to those who may change the webhook."""
+    """Shows the secrets in force, to those who may change the webhook; the look is on record."""
     webhook = webhook_or_404(request.workspace, id)
     secrets = secrets_in_force(webhook) if request.membership.may_change else []
+    if secrets:
+        record_for(request.user, request.workspace, [f"Looked at the secret of the webhook {webhook}."])
     return render(request, "webhooks/secret.html", {"webhook": webhook, "secrets": secrets})
 
 
@@ -200,5 +219,12 @@ def delivery(request: MemberRequest, id: str) -> HttpResponse:
         "shown": shown,
         "exchange": exchange_of(shown, delivery.event) if shown else None,
         "body": shown_text(delivery.event.body),
+        "ids": _ids(delivery.event),
     }
     return render(request, "webhooks/delivery.html", context)
+
+
+def _ids(event: Event) -> list[tuple[str, str]]:
+    """What else its message is known by."""
+    data = {} if isinstance(event.body, Sealed) else event.payload.get("data", {})
+    return [(name, str(data[name])) for name in ("correlationId", "messageId") if data.get(name)]

@@ -39,3 +39,11 @@ def ago(moment: datetime, now: datetime) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 event`, `1,204 events`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def short(number: float) -> str:
+    """`450`, `1.5 k`, `20 k`, `3 M`: for an axis."""
+    for size, unit in ((1_000_000, " M"), (1000, " k")):
+        if number >= size:
+            return f"{number / size:g}{unit}"
+    return f"{number:g}"

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.api_fields import iso
 from events.models import Event
 from tests.conftest import Tenant
 from tests.factories import (
@@ -19,6 +20,7 @@ from tests.factories import (
     NumberFactory,
     WebhookFactory,
 )
+from webhooks.configuring import update_webhook
 from webhooks.models import Delivery, Webhook
 
 pytestmark = pytest.mark.django_db
@@ -174,6 +176,23 @@ class TestReadAndChange:
         body = patch(alice, webhook, url=URL).json()
         assert (body["name"], body["url"], body["events"]) == ("Orders", URL, ["message.sent"])
 
+    def test_a_change_of_nothing_is_refused_as_that_of_a_number_is(self, alice: Tenant) -> None:
+        webhook = WebhookFactory(number=alice.number)
+        before = webhook.updated_at
+        response = patch(alice, webhook)
+        assert (response.status_code, response.json()["code"]) == (400, "EMPTY_PATCH")
+        webhook.refresh_from_db()
+        assert webhook.updated_at == before
+
+    def test_what_another_call_changed_meanwhile_is_not_written_back(self, alice: Tenant) -> None:
+        webhook = WebhookFactory(number=alice.number)
+        read_before = Webhook.objects.get(pk=webhook.pk)
+        update_webhook(webhook, url="http://127.0.0.1:9000/new", ordering="conversation", active=False)
+        update_webhook(read_before, name="Renamed", active=True)
+        after = Webhook.objects.get(pk=webhook.pk)
+        assert (after.name, after.url) == ("Renamed", "http://127.0.0.1:9000/new")
+        assert (after.ordering, after.active) == ("conversation", True)
+
     def test_the_number_is_immutable(self, alice: Tenant) -> None:
         webhook = WebhookFactory(number=alice.number)
         other = NumberFactory(workspace=alice.workspace)
@@ -196,6 +215,23 @@ class TestReadAndChange:
         assert (recovered["recovered"], recovered["jobId"][:4]) == (1, "job_")
         delivery.refresh_from_db()
         assert delivery.status == Delivery.Status.PENDING
+
+    def test_a_test_of_no_event_is_refused_as_any_other_name_of_none(self, alice: Tenant) -> None:
+        address = f"/v1/webhooks/{WebhookFactory(number=alice.number).pk}/test"
+        refused = alice.api.post(address, {"event": "message.send"}, content_type="application/json")
+        assert (refused.status_code, refused.json()["code"]) == (400, "UNKNOWN_EVENT")
+        assert refused.json()["details"] == {"events": ["message.send"]}
+
+    @pytest.mark.parametrize("reason", Webhook.DisabledReason.values)
+    def test_a_test_of_a_disabled_webhook_is_refused_and_leaves_nothing(
+        self, alice: Tenant, reason: str
+    ) -> None:
+        webhook = WebhookFactory(number=alice.number, active=False, disabled_reason=reason)
+        refused = alice.api.post(f"/v1/webhooks/{webhook.pk}/test", {}, content_type="application/json")
+        assert (refused.status_code, refused.json()["code"]) == (409, "NOT_REPLAYABLE")
+        assert refused.json()["error"] == "The webhook is disabled. Enable it, then send the test."
+        assert not Event.objects.exists()
+        assert not Delivery.objects.exists()
 
     def test_a_deleted_webhook_is_gone_and_sends_nothing_more(self, alice: Tenant) -> None:
         delivery = DeliveryFactory(event=EventFactory(number=alice.number))
@@ -283,6 +319,19 @@ class TestDeliveries:
         assert first["id"] == second["id"] != delivery.pk
         assert (second["trigger"], second["status"], second["attempts"]) == ("manual", "PENDING", 0)
 
+    def test_a_delivery_of_a_disabled_webhook_is_not_sent_again(self, alice: Tenant) -> None:
+        webhook = WebhookFactory(number=alice.number, active=False, disabled_reason="gone")
+        delivery = DeliveryFactory(
+            event=EventFactory(number=alice.number),
+            webhook=webhook,
+            status=Delivery.Status.EXHAUSTED,
+            due_at=None,
+        )
+        refused = alice.api.post(f"/v1/deliveries/{delivery.pk}/redeliver")
+        assert (refused.status_code, refused.json()["code"]) == (409, "NOT_REPLAYABLE")
+        assert refused.json()["error"] == "The webhook is disabled. Enable it, then send again."
+        assert Delivery.objects.get() == delivery
+
     def test_a_test_is_a_delivery_and_no_event_of_the_log(self, alice: Tenant) -> None:
         webhook = WebhookFactory(number=alice.number, events=["message.read"])
         response = alice.api.post(f"/v1/webhooks/{webhook.pk}/test", {}, content_type="application/json")
@@ -295,6 +344,44 @@ class TestDeliveries:
         address = f"/v1/webhooks/{delivery.webhook_id}/deliveries"
         assert [row["id"] for row in alice.api.get(address).json()["data"]] == [delivery.pk]
         assert alice.api.get(f"{address}?status=HELD").json()["data"] == []
+
+    @pytest.mark.parametrize(("own", "pause", "later"), [(1, 7, 7), (9, 7, 9), (1, None, 1)])
+    def test_the_next_attempt_waits_for_its_moment_and_for_its_webhook(
+        self, alice: Tenant, own: int, pause: int | None, later: int
+    ) -> None:
+        now = timezone.now()
+        webhook = WebhookFactory(
+            number=alice.number, resume_at=None if pause is None else now + timedelta(minutes=pause)
+        )
+        delivery = DeliveryFactory(
+            event=EventFactory(number=alice.number), webhook=webhook, due_at=now + timedelta(minutes=own)
+        )
+        (listed,) = alice.api.get(f"/v1/webhooks/{webhook.pk}/deliveries").json()["data"]
+        alone = alice.api.get(f"/v1/deliveries/{delivery.pk}").json()
+        assert listed["nextAttemptAt"] == alone["nextAttemptAt"] == iso(now + timedelta(minutes=later))
+
+    def test_what_is_sent_by_hand_waits_for_nothing(self, alice: Tenant) -> None:
+        resumes = timezone.now() + timedelta(minutes=7)
+        delivery = DeliveryFactory(
+            event=EventFactory(number=alice.number),
+            webhook=WebhookFactory(number=alice.number, resume_at=resumes),
+            status=Delivery.Status.EXHAUSTED,
+            due_at=None,
+        )
+        for address in (f"deliveries/{delivery.pk}/redeliver", f"webhooks/{delivery.webhook_id}/test"):
+            answer = alice.api.post(f"/v1/{address}", {}, content_type="application/json").json()
+            assert answer["nextAttemptAt"] <= iso(timezone.now())
+
+    @pytest.mark.parametrize("count", [1, 10])
+    def test_a_page_costs_the_same_queries_whatever_its_size(
+        self, alice: Tenant, count: int, django_assert_num_queries: Any
+    ) -> None:
+        webhook = WebhookFactory(number=alice.number)
+        for _ in range(count):
+            DeliveryFactory(event=EventFactory(number=alice.number), webhook=webhook)
+        alice.api.get("/v1/webhooks")
+        with django_assert_num_queries(4):
+            assert len(alice.api.get(f"/v1/webhooks/{webhook.pk}/deliveries").json()["data"]) == count
 
 
 DOORS = [

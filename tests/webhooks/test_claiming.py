@@ -6,8 +6,14 @@ from django.utils import timezone
 
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from webhooks.claiming import LEASE, WEBHOOKS_PER_CLAIM, claim
+from tests.reliability.past import multiply
+from webhooks.activating import set_active
+from webhooks.claiming import LEASE, WEBHOOKS_PER_CLAIM, claim, next_due_at
+from webhooks.closing import CHUNK
+from webhooks.configuring import delete_webhooks
 from webhooks.models import Attempt, Delivery, Webhook
+from webhooks.outcome import Outcome
+from webhooks.recording import record
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +88,68 @@ def test_what_falls_due_of_a_disabled_webhook_is_held(alice: Tenant) -> None:
     assert claim(10).attempts == []
     delivery.refresh_from_db()
     assert (delivery.status, delivery.due_at) == (Delivery.Status.HELD, None)
+
+
+def test_what_a_dead_worker_left_of_a_disabled_webhook_is_held_and_keeps_no_drain_awake(
+    alice: Tenant,
+) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    (delivery,) = due(webhook, 1)
+    claim(10)
+    set_active([webhook], False)
+    with time_machine.travel(timezone.now() + LEASE + timedelta(seconds=1), tick=True):
+        assert claim(10).attempts == []
+        assert next_due_at() is None
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.lease) == (Delivery.Status.HELD, None)
+    assert Attempt.objects.get().status == Attempt.Status.UNKNOWN
+
+
+def test_what_is_in_flight_while_its_webhook_is_disabled_stays_leased(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    (delivery,) = due(webhook, 1)
+    lease = claim(10).lease
+    set_active([webhook], False)
+    due(webhook, 1)
+    claim(10)
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.lease) == (Delivery.Status.PENDING, lease)
+
+
+def test_what_was_fanned_out_while_its_webhook_was_deleted_is_canceled(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    delete_webhooks([webhook])
+    (delivery,) = due(webhook, 1)
+    assert claim(10).attempts == []
+    assert next_due_at() is None
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.reason) == (Delivery.Status.CANCELED, "The webhook was deleted.")
+
+
+def test_what_is_in_flight_when_its_webhook_is_deleted_is_recorded_and_not_tried_again(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    due(webhook, 2)
+    claimed = claim(10)
+    arrived, failed = claimed.attempts
+    delete_webhooks([webhook])
+    record({claimed.lease: [(arrived, Outcome(status_code=200)), (failed, Outcome(status_code=500))]})
+    with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=True):
+        assert claim(10).attempts == []
+        assert next_due_at() is None
+    assert Attempt.objects.get(pk=arrived.pk).status == Attempt.Status.SUCCEEDED
+    assert Attempt.objects.get(pk=failed.pk).status == Attempt.Status.FAILED
+    assert Delivery.objects.get(pk=arrived.delivery_id).status == Delivery.Status.DELIVERED
+    assert Delivery.objects.get(pk=failed.delivery_id).status == Delivery.Status.CANCELED
+
+
+def test_a_turn_whose_conversation_is_half_closed_keeps_its_head(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, ordering=Webhook.Ordering.CONVERSATION)
+    (head,) = due(webhook, 1, conversation="one")
+    multiply(head.event, 1, CHUNK, {"id": "'evt_z' || n", "dedupe_key": "'made:' || n"})
+    multiply(head, 1, CHUNK, {"id": "'dlv_z' || n", "event_id": "'evt_z' || n", "due_at": "NULL"})
+    set_active([webhook], False)
+    set_active([webhook], True)
+    assert head in taken()
 
 
 @pytest.mark.parametrize("webhooks", [1, 8])

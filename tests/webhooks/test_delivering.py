@@ -1,6 +1,7 @@
 """The drain against real receivers: what arrives, and what is on record afterwards."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,11 +13,11 @@ from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
 from tests.receivers import Receiver, Reply
 from webhooks import tasks
-from webhooks.claiming import LEASE, claim
+from webhooks.claiming import LEASE, Claim, claim
 from webhooks.delivering import Drain
-from webhooks.health import BREAKER_OPENS_AFTER
+from webhooks.health import BREAKER_DELAYS, BREAKER_OPENS_AFTER
 from webhooks.models import Attempt, Delivery, Trigger, Webhook, WebhookSecret
-from webhooks.outcome import Outcome
+from webhooks.outcome import ErrorClass, Outcome
 from webhooks.recording import record
 from webhooks.retry import MAX_ATTEMPTS, RETRY_DELAYS
 
@@ -116,6 +117,7 @@ def test_a_test_delivery_is_tried_once(alice: Tenant, receiver: Receiver) -> Non
     tasks.deliver()
     delivery.refresh_from_db()
     assert delivery.status == Delivery.Status.EXHAUSTED
+    assert delivery.reason == "Given up after 1 attempt: 500 from the receiver."
 
 
 def test_retry_after_pauses_the_whole_webhook(alice: Tenant, receiver: Receiver) -> None:
@@ -179,6 +181,55 @@ def test_the_breaker_holds_deliveries_without_using_up_tries(alice: Tenant, rece
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
     assert len(receiver.requests) == 2 * BREAKER_OPENS_AFTER + 1
     assert len(deliveries) == BREAKER_OPENS_AFTER
+
+
+def failing_in_flight(tenant: Tenant, count: int) -> tuple[Webhook, Claim]:
+    """A webhook with so many deliveries in flight at once."""
+    webhook = WebhookFactory(number=tenant.number, max_in_flight=count)
+    DeliveryFactory.create_batch(count, webhook=webhook, event__number=tenant.number)
+    return webhook, claim(count)
+
+
+FAILED = Outcome(status_code=500, error_class=ErrorClass.STATUS, error="500 from the receiver.")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_what_was_in_flight_when_the_breaker_opened_does_not_open_it_for_longer(
+    alice: Tenant, together: bool
+) -> None:
+    webhook, taken = failing_in_flight(alice, 14)
+    results = [(attempt, FAILED) for attempt in taken.attempts]
+    for batch in [results] if together else [[result] for result in results]:
+        record({taken.lease: batch})
+    webhook.refresh_from_db()
+    assert webhook.resume_at is not None
+    assert timedelta(seconds=14) < webhook.resume_at - timezone.now() <= timedelta(seconds=15)
+    assert webhook.consecutive_failures == 14
+
+
+def test_each_failed_trial_opens_the_breaker_for_longer(alice: Tenant) -> None:
+    webhook, taken = failing_in_flight(alice, BREAKER_OPENS_AFTER)
+    record({taken.lease: [(attempt, FAILED) for attempt in taken.attempts]})
+    now, pauses = timezone.now(), []
+    for _ in range(len(BREAKER_DELAYS) + 1):
+        webhook.refresh_from_db()
+        assert webhook.resume_at is not None
+        pauses.append(round((webhook.resume_at - now).total_seconds()))
+        now = webhook.resume_at
+        with time_machine.travel(now, tick=False):
+            trial = claim(10)
+            record({trial.lease: [(attempt, FAILED) for attempt in trial.attempts]})
+    assert pauses == [15, 30, 60, 120, 300, 300]
+
+
+def test_a_failure_that_was_in_flight_does_not_shorten_what_a_receiver_asked_for(alice: Tenant) -> None:
+    webhook, taken = failing_in_flight(alice, 2)
+    busy, broken = taken.attempts
+    record({taken.lease: [(busy, replace(FAILED, status_code=503, retry_after=timedelta(minutes=2)))]})
+    record({taken.lease: [(broken, FAILED)]})
+    webhook.refresh_from_db()
+    assert webhook.resume_at is not None
+    assert webhook.resume_at - timezone.now() > timedelta(minutes=1)
 
 
 def test_a_late_outcome_changes_nothing(alice: Tenant) -> None:

@@ -19,7 +19,7 @@ from tests.factories import (
 )
 from webhooks.claiming import claim
 from webhooks.configuring import delete_webhooks
-from webhooks.explaining import explain
+from webhooks.explaining import MAX_WEBHOOKS, explain
 from webhooks.fanout import fan_out
 from webhooks.models import Attempt, Delivery, Webhook
 from webhooks.ordering import WAITS
@@ -108,6 +108,18 @@ def test_nobody_elses_webhooks_are_named(alice: Tenant, bob: Tenant, event: Even
     assert reasons(event) == {}
 
 
+def test_those_of_its_number_come_before_any_number_of_others(alice: Tenant, event: Event) -> None:
+    mine = WebhookFactory(number=alice.number, name="Zoo")
+    everywhere = WebhookFactory(workspace=alice.workspace, number=None, name="Zoo everywhere")
+    other = NumberFactory(workspace=alice.workspace)
+    for _ in range(MAX_WEBHOOKS):
+        WebhookFactory(number=other, name="Archive")
+    first, second, third, *_ = explained = explain(event)
+    assert [first.webhook, second.webhook] == [mine, everywhere]
+    assert [first.is_elsewhere, second.is_elsewhere, third.is_elsewhere] == [False, False, True]
+    assert len(explained) == MAX_WEBHOOKS
+
+
 @pytest.mark.parametrize("count", [1, 7])
 def test_it_costs_the_same_queries_however_many_webhooks_there_are(
     alice: Tenant, event: Event, count: int, django_assert_num_queries: Any
@@ -115,7 +127,7 @@ def test_it_costs_the_same_queries_however_many_webhooks_there_are(
     for _ in range(count):
         AttemptFactory(delivery=delivery_of(event, Delivery.Status.DELIVERED))
         WebhookFactory(number=alice.number, events=["message.read"])
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(explain(event)) == 2 * count
 
 

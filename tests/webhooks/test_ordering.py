@@ -116,16 +116,16 @@ def test_without_order_everything_that_waits_goes(alice: Tenant) -> None:
     assert len(claimed()[1]) == 2
 
 
-def test_what_is_parked_behind_nothing_is_found_by_the_sweep(alice: Tenant) -> None:
+def test_what_is_parked_behind_nothing_is_found_by_the_hourly_job(alice: Tenant) -> None:
     ordered(alice)
     first, second = happen(alice, "ann", "ann")
     claim(100)
     Event.objects.filter(pk=first.pk).delete()
-    assert release_forgotten(timezone.now()) == 1
+    tasks.retain()
     assert claimed()[1] == [second.pk]
 
 
-def test_the_sweep_leaves_alone_what_waits_its_turn(alice: Tenant) -> None:
+def test_the_hourly_job_leaves_alone_what_waits_its_turn(alice: Tenant) -> None:
     ordered(alice)
     happen(alice, "ann", "ann")
     claim(100)

@@ -6,6 +6,7 @@ import time_machine
 from django.utils import timezone
 from django_q.models import Task
 
+from accounts.models import EmailChange
 from events.models import Event, RawPayload
 from messaging.models import IdempotencyKey, Message
 from phone_numbers.models import HealthCheck, Number
@@ -13,13 +14,14 @@ from tests.conftest import Tenant
 from tests.factories import (
     AttemptFactory,
     DeliveryFactory,
+    EmailChangeFactory,
     EventFactory,
     MessageFactory,
     RawPayloadFactory,
     WebhookFactory,
 )
-from webhooks import tasks
-from webhooks.models import Attempt, Delivery, Webhook, WebhookSecret
+from webhooks import counting, tasks
+from webhooks.models import Attempt, Delivery, HourlyCount, Webhook, WebhookSecret
 from webhooks.pruning import CHUNK, Pruning
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +66,14 @@ def test_attempts_go_after_thirty_days_and_their_deliveries_after_ninety(alice: 
     assert (Attempt.objects.count(), Delivery.objects.count(), Event.objects.count()) == (1, 2, 3)
 
 
+def test_counters_go_with_the_attempts_that_they_count(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    for days in (31, 29):
+        counting.count([(webhook.pk, "first", 10)], timezone.now() - timedelta(days=days))
+    tasks.retain()
+    assert HourlyCount.objects.count() == 1
+
+
 def test_what_is_at_work_is_kept_however_old_it_is(alice: Tenant) -> None:
     with ago(days=100):
         AttemptFactory(delivery=DeliveryFactory(event__number=alice.number), status="sending")
@@ -105,6 +115,15 @@ def test_idempotency_keys_and_secrets_go_when_they_have_expired(alice: Tenant) -
     tasks.retain()
     assert [key.key for key in IdempotencyKey.objects.all()] == ["1"]
     assert webhook.secrets.count() == 2
+
+
+def test_requests_for_another_address_go_when_they_have_expired_unless_one_is_still_to_be_told() -> None:
+    past, now = timezone.now() - timedelta(minutes=1), timezone.now()
+    EmailChangeFactory(expires_at=past)
+    told = EmailChangeFactory(expires_at=past, confirmed_at=now, due_at=now + timedelta(hours=1))
+    waits = EmailChangeFactory()
+    tasks.retain()
+    assert set(EmailChange.objects.all()) == {told, waits}
 
 
 def test_notes_of_failed_tasks_go_after_seven_days() -> None:

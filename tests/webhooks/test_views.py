@@ -2,9 +2,12 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -12,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Membership
+from events.catalog import EVENT_TYPES
 from tests.conftest import Tenant
 from tests.factories import (
     AttemptFactory,
@@ -20,11 +24,14 @@ from tests.factories import (
     MembershipFactory,
     MessageFactory,
     MetaNumberFactory,
+    UserFactory,
     WebhookFactory,
 )
 from webhooks import recovering
 from webhooks.activating import set_active
-from webhooks.models import Attempt, Delivery, Trigger, Webhook
+from webhooks.forms import ALL_NUMBERS
+from webhooks.models import Attempt, Delivery, RecoveryJob, Trigger, Webhook
+from webhooks.replaying import send_test
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +96,13 @@ def test_the_list_says_why_a_webhook_fails(alice: Tenant) -> None:
     text = page(alice.client, "/webhooks")
     assert "Failing" in text
     assert "503 Service Unavailable; 3 failures in a row" in text
+
+
+def test_a_failing_webhook_that_is_being_tried_says_so(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, consecutive_failures=2, failing_since=timezone.now())
+    delivery = DeliveryFactory(event=EventFactory(number=alice.number), webhook=webhook)
+    AttemptFactory(delivery=delivery, status=Attempt.Status.SENDING, status_code=None)
+    assert "2 failures in a row; the next try is under way" in page(alice.client, "/webhooks")
 
 
 def test_a_webhook_without_events_is_said_to_dispatch_nothing(alice: Tenant) -> None:
@@ -202,6 +216,40 @@ def test_events_that_the_provider_cannot_emit_are_shown_and_cannot_be_ticked(ali
     assert 'value="call.ended">' in text
 
 
+def test_a_webhook_of_one_number_is_not_offered_what_it_cannot_hear(alice: Tenant) -> None:
+    text = page(alice.client, "/webhooks/picker", number=alice.number.pk)
+    option = re.search(r'value="number.created"([^>]*)>.*?<small>(.*?)</small>', text)
+    assert option is not None
+    assert "disabled" in option[1]
+    assert option[2] == "Only a webhook of all numbers can hear it."
+    assert f"{len(EVENT_TYPES) - text.count(' disabled>')} events can come" in text
+    assert " disabled>" not in page(alice.client, "/webhooks/picker", number=ALL_NUMBERS)
+
+
+def test_how_long_deliveries_are_kept_is_what_the_settings_say(alice: Tenant, settings: Any) -> None:
+    settings.KEEP_DELIVERIES, settings.KEEP_ATTEMPTS = timedelta(days=77), timedelta(days=11)
+    webhook = WebhookFactory(number=alice.number)
+    text = page(alice.client, f"/webhooks/{webhook.pk}")
+    assert "kept for 77 days, their attempts for 11" in text
+
+
+@pytest.mark.parametrize(
+    ("events", "sample"),
+    [(["message.failed", "message.sent", "call.ended"], "message.sent"), (["*"], "message.received")],
+)
+def test_a_sample_is_the_same_wherever_it_is_asked_for(events: list[str], sample: str, alice: Tenant) -> None:
+    form = {"number": ALL_NUMBERS, "name": "CRM", "url": URL, "events": events, "then": "test"}
+    alice.client.post("/webhooks/new", form)
+    assert Delivery.objects.get().event.type == sample
+    webhook = Webhook.objects.get()
+    alice.api.post(f"/v1/webhooks/{webhook.pk}/test", {}, content_type="application/json")
+    assert [delivery.event.type for delivery in Delivery.objects.all()] == [sample, sample]
+    dialog = page(alice.client, f"/webhooks/{webhook.pk}").split('id="t-event"')[1].split("</select>")[0]
+    chosen = re.search(r"<option selected>(.*?)<", dialog)
+    assert chosen is not None
+    assert chosen[1] == sample
+
+
 def test_the_picker_keeps_what_was_ticked(alice: Tenant) -> None:
     text = page(alice.client, "/webhooks/picker", number=alice.number.pk, events="message.read")
     assert 'value="message.read" checked' in text
@@ -249,6 +297,26 @@ def test_a_webhook_is_paused_and_enabled(alice: Tenant) -> None:
     assert webhook.active
 
 
+@pytest.mark.parametrize("reason", [Webhook.DisabledReason.PAUSED, Webhook.DisabledReason.GONE])
+def test_a_webhook_that_is_off_is_enabled_in_one_place_with_both_choices(alice: Tenant, reason: str) -> None:
+    """The better one first; where nothing is held there is nothing to choose."""
+    webhook = WebhookFactory(number=alice.number)
+    path, enable = f"/webhooks/{webhook.pk}", f'action="/webhooks/{webhook.pk}/enable"'
+    set_active([webhook], False, Webhook.DisabledReason(reason))
+    text = page(alice.client, path)
+    assert text.count(enable) == 1
+    assert "Nothing is held so far." in text
+    # What would be refused is not offered.
+    assert "Send test event</button>" not in text
+    assert "Recover…</button>" not in text
+    failed_delivery(alice, webhook, Delivery.Status.HELD)
+    text = page(alice.client, path)
+    assert text.count(enable) == 1
+    choices = re.findall(r"<button[^>]*>([^<]*)</button>", text.split(enable)[1].split("</form>")[0])
+    assert choices == ["Enable and recover 1", "Enable only"]
+    assert "1 delivery is held: what waited then, and what has happened since." in text
+
+
 def test_enabling_can_recover_what_was_missed(alice: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
     set_active([webhook], False, Webhook.DisabledReason.GONE)
@@ -268,6 +336,27 @@ def test_recovering_since_a_moment_takes_what_was_given_up(alice: Tenant) -> Non
     assert missed.status == Delivery.Status.PENDING
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_recovery_of_nothing_is_refused_with_a_sentence(alice: Tenant, waits: bool) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    if waits:
+        DeliveryFactory(event__number=alice.number, webhook=webhook)
+    response = alice.client.post(
+        f"/webhooks/{webhook.pk}/recover", {"since": "2020-01-01T00:00"}, follow=True
+    )
+    text = response.content.decode()
+    assert "Nothing was missed since then." in text
+    assert ("1 delivery waits and is sent by itself, now." in text) is waits
+    assert not RecoveryJob.objects.exists()
+
+
+def test_a_job_with_nothing_to_do_is_not_shown(alice: Tenant) -> None:
+    """The API answers one, with 0."""
+    webhook = WebhookFactory(number=alice.number)
+    recovering.start(webhook, recovering.Kind.FAILED, timezone.now())
+    assert 'id="job"' not in page(alice.client, f"/webhooks/{webhook.pk}")
+
+
 def test_a_recovery_says_beforehand_how_much_it_would_send(alice: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
     failed_delivery(alice, webhook)
@@ -278,16 +367,82 @@ def test_a_recovery_says_beforehand_how_much_it_would_send(alice: Tenant) -> Non
     assert alice.client.post(path, {"since": ""}).content == b""
 
 
-def test_a_recovery_shows_its_progress_until_it_is_over(alice: Tenant) -> None:
+@pytest.mark.parametrize(
+    ("waiting", "resumes", "said"),
+    [
+        (2, 15, "2 deliveries wait and are sent by themselves, the next in 15 s."),
+        (1, 15, "1 delivery waits and is sent by itself, in 15 s."),
+        (2, None, "2 deliveries wait and are sent by themselves, the next now."),
+    ],
+)
+def test_a_recovery_says_beforehand_what_waits_without_it(
+    alice: Tenant, waiting: int, resumes: int | None, said: str
+) -> None:
+    now = timezone.now()
+    webhook = WebhookFactory(
+        number=alice.number, resume_at=now + timedelta(seconds=resumes) if resumes else None
+    )
+    for _ in range(waiting):
+        DeliveryFactory(event__number=alice.number, webhook=webhook, due_at=now)
+    path = f"/webhooks/{webhook.pk}/recover/preview"
+    with time_machine.travel(now, tick=False):
+        answer = alice.client.post(path, {"since": "2020-01-01T00:00"})
+    assert answer.content.decode() == f"Nothing was missed. {said}"
+
+
+def test_a_recovery_shows_its_progress_until_it_is_over_and_the_rest_agrees(alice: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
     missed = failed_delivery(alice, webhook)
-    job = recovering.start(webhook, recovering.Kind.FAILED, timezone.now() - timedelta(hours=1))
-    assert f"/jobs/{job.pk}" in page(alice.client, f"/webhooks/{webhook.pk}")
-    assert "1 wait." in page(alice.client, f"/jobs/{job.pk}")
+    recovering.start(webhook, recovering.Kind.FAILED, timezone.now() - timedelta(hours=1))
+    path = f"/webhooks/{webhook.pk}"
+    for text in (page(alice.client, path), page(alice.client, f"{path}/now")):
+        assert "1 wait." in text
+        assert "Recovering</span>" in text
+        assert "<dt>Pending</dt><dd>1<" in text
+        assert 'id="next" aria' in text
+        assert f'hx-get="{path}/now" hx-trigger="every 1s"' in text
     Delivery.objects.filter(pk=missed.pk).update(status=Delivery.Status.DELIVERED, due_at=None)
-    over = alice.client.get(f"/jobs/{job.pk}")
-    assert over.status_code == 286
-    assert "1 delivered" in over.content.decode()
+    text = page(alice.client, f"{path}/now")
+    assert "1 delivered" in text
+    assert "Active</span>" in text
+    assert "<dt>Pending</dt><dd>0<" in text
+    assert 'id="next" hidden' in text
+    assert f'hx-get="{path}/now" hx-trigger="every 3s"' in text
+
+
+def test_what_becomes_of_a_failing_webhook_is_seen_without_a_reload(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, consecutive_failures=12, openings=1)
+    path = f"/webhooks/{webhook.pk}"
+    assert 'role="alert"' in page(alice.client, path)
+    text = page(alice.client, f"{path}/now")
+    assert "Breaker open: 12 failures in a row" in text
+    assert 'role="alert"' not in text, "read out once"
+    Webhook.objects.update(consecutive_failures=0)
+    assert "Active</span>" in page(alice.client, f"{path}/now")
+
+
+def test_what_changes_on_a_webhooks_page_is_the_members_alone(alice: Tenant, bob: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    assert bob.client.get(f"/webhooks/{webhook.pk}/now").status_code == 404
+    assert alice.client.post(f"/webhooks/{webhook.pk}/now").status_code == 405
+
+
+def test_a_webhook_that_is_on_again_says_what_is_still_held(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    address = f"/webhooks/{webhook.pk}"
+    assert "Nothing sends them by itself" not in page(alice.client, address)
+    DeliveryFactory(event=EventFactory(number=alice.number), webhook=webhook, status="held", due_at=None)
+    assert "1 delivery is held." in page(alice.client, address)
+
+
+def test_what_is_next_waits_as_long_as_its_webhook_does(alice: Tenant) -> None:
+    resumes = timezone.now() + timedelta(minutes=7)
+    webhook = WebhookFactory(number=alice.number, resume_at=resumes)
+    soon = timezone.now() + timedelta(minutes=1)
+    delivery = DeliveryFactory(event=EventFactory(number=alice.number), webhook=webhook, due_at=soon)
+    for address in (f"/webhooks/{webhook.pk}", f"/deliveries/{delivery.pk}"):
+        countdowns = re.findall(r'data-until="([^"]+)"', page(alice.client, address))
+        assert {moment[:19] for moment in countdowns} == {resumes.isoformat()[:19]}, address
 
 
 def test_a_recovery_is_stopped_and_what_was_not_sent_is_held(alice: Tenant) -> None:
@@ -304,7 +459,6 @@ def test_a_recovery_is_stopped_and_what_was_not_sent_is_held(alice: Tenant) -> N
 def test_a_strangers_recovery_does_not_exist(alice: Tenant, bob: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
     job = recovering.start(webhook, recovering.Kind.FAILED, timezone.now())
-    assert bob.client.get(f"/jobs/{job.pk}").status_code == 404
     assert bob.client.post(f"/jobs/{job.pk}/cancel").status_code == 404
     assert bob.client.post(f"/webhooks/{webhook.pk}/recover/preview").status_code == 404
 
@@ -313,6 +467,60 @@ def test_recovering_needs_a_moment(alice: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
     response = alice.client.post(f"/webhooks/{webhook.pk}/recover", {"since": "yesterday"}, follow=True)
     assert "Say since when" in response.content.decode()
+
+
+ON_RECORD = {
+    "pause": ({}, "Paused the webhook CRM."),
+    "enable": ({}, "Enabled the webhook CRM."),
+    "enable and recover": ({"recover": "1"}, "Enabled the webhook CRM and recovered what it missed."),
+    "rotate": ({}, "Rotated the secret of the webhook CRM."),
+    "delete": ({}, "Deleted the webhook CRM."),
+    "edit": (
+        {"name": "CRM", "url": URL, "events": ["message.reply"]},
+        "Changed the webhook CRM: URL, events.",
+    ),
+}
+
+
+@pytest.mark.parametrize("act", ON_RECORD)
+def test_what_is_done_to_a_webhook_is_on_record(act: str, alice: Tenant) -> None:
+    form, sentence = ON_RECORD[act]
+    webhook = WebhookFactory(number=alice.number, name="CRM")
+    failed_delivery(alice, webhook, Delivery.Status.HELD)
+    alice.client.post(f"/webhooks/{webhook.pk}/{act.split()[0]}", form)
+    assert sentence in page(alice.client, "/members")
+    assert LogEntry.objects.get(object_id=webhook.pk).change_message == sentence
+
+
+def test_a_webhook_that_is_created_is_on_record(alice: Tenant) -> None:
+    alice.client.post("/webhooks/new", {"number": ALL_NUMBERS, "name": "CRM", "url": URL, "events": ["*"]})
+    assert "Created the webhook CRM." in page(alice.client, "/members")
+
+
+def test_a_form_that_changes_nothing_is_not_on_record(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, name="CRM", url=URL)
+    form = {"name": "CRM", "url": URL, "events": ["*"]}
+    assert alice.client.post(f"/webhooks/{webhook.pk}/edit", form).status_code == 302
+    assert not LogEntry.objects.exists()
+
+
+def test_a_paused_webhook_says_who_paused_it_last(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    path = f"/webhooks/{webhook.pk}"
+    alice.client.post(f"{path}/pause")
+    assert "By alice@example.com; what happens meanwhile is kept" in page(alice.client, path)
+    alice.client.post(f"{path}/enable")
+    set_active([webhook], False)
+    assert "By a person; what happens meanwhile is kept" in page(alice.client, path)
+
+
+def test_a_webhook_that_the_support_desk_disabled_says_so(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    desk = Client()
+    desk.force_login(UserFactory(is_staff=True, is_superuser=True))
+    form = {"action": "disable", "_selected_action": [webhook.pk], "confirmed": "1"}
+    desk.post("/admin/webhooks/webhook/", form)
+    assert "By the support desk; what" in page(alice.client, f"/webhooks/{webhook.pk}")
 
 
 def test_a_rotated_secret_is_shown_beside_the_old_one(alice: Tenant) -> None:
@@ -332,10 +540,26 @@ def test_a_test_event_leads_to_its_delivery(alice: Tenant) -> None:
     assert "Pending" in page(alice.client, response["location"])
 
 
+def test_a_workspace_without_numbers_keeps_its_webhook_and_learns_why_no_test_was_sent(alice: Tenant) -> None:
+    alice.number.delete()
+    form = {"number": ALL_NUMBERS, "name": "CRM", "url": URL, "events": ["number.created"], "then": "test"}
+    response = alice.client.post("/webhooks/new", form, follow=True)
+    assert Webhook.objects.get().name == "CRM"
+    assert "The workspace has no number yet" in response.content.decode()
+
+
 def test_a_test_of_no_event_is_refused_with_a_sentence(alice: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
     response = alice.client.post(f"/webhooks/{webhook.pk}/test", {"event": "message.unknown"}, follow=True)
     assert "There is no event" in response.content.decode()
+
+
+def test_a_test_of_a_paused_webhook_is_refused_with_a_sentence(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, active=False, disabled_reason="paused")
+    response = alice.client.post(f"/webhooks/{webhook.pk}/test", {"event": "message.sent"}, follow=True)
+    assert response.redirect_chain == [(f"/webhooks/{webhook.pk}", 302)]
+    assert "The webhook is disabled. Enable it, then send the test." in response.content.decode()
+    assert not Delivery.objects.exists()
 
 
 def test_what_is_ticked_is_sent_again(alice: Tenant) -> None:
@@ -396,6 +620,11 @@ def test_a_delivery_shows_what_was_sent_and_what_came_back(alice: Tenant) -> Non
     assert "redeliver it once the receiver is mended" in text
 
 
+def test_a_test_is_no_attempt_of_nine(alice: Tenant) -> None:
+    delivery = send_test(WebhookFactory(number=alice.number), "message.sent")
+    assert "The test is due now." in page(alice.client, f"/deliveries/{delivery.pk}")
+
+
 def test_a_pending_delivery_says_when_it_is_tried_next(alice: Tenant) -> None:
     delivery = failed_delivery(alice, WebhookFactory(number=alice.number), Delivery.Status.PENDING)
     Delivery.objects.filter(pk=delivery.pk).update(due_at=timezone.now() + timedelta(seconds=90))
@@ -409,6 +638,19 @@ def test_a_delivery_is_sent_again(alice: Tenant) -> None:
     response = alice.client.post(f"/deliveries/{delivery.pk}/redeliver")
     again = Delivery.objects.get(trigger=Trigger.MANUAL)
     assert response["location"] == f"/deliveries/{again.pk}"
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+def test_what_a_paused_webhook_missed_is_not_sent_again_before_it_is_enabled(
+    alice: Tenant, ticked: bool
+) -> None:
+    webhook = WebhookFactory(number=alice.number, active=False, disabled_reason="paused")
+    delivery = failed_delivery(alice, webhook, Delivery.Status.HELD)
+    page_of_it = f"/webhooks/{webhook.pk}" if ticked else f"/deliveries/{delivery.pk}"
+    response = alice.client.post(f"{page_of_it}/redeliver", {"delivery": [delivery.pk]}, follow=True)
+    assert response.redirect_chain == [(page_of_it, 302)]
+    assert "The webhook is disabled. Enable it, then send again." in response.content.decode()
+    assert Delivery.objects.get() == delivery
 
 
 def test_what_a_relay_only_number_still_has_in_flight_is_not_shown(alice: Tenant) -> None:

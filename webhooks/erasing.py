@@ -1,0 +1,90 @@
+"""Erasing a removed number for good, a chunk at a time: it shows how far it got, and can be stopped in between."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from accounts.wake import wake
+from events.models import Event, RawPayload
+from messaging.models import Message
+from phone_numbers.models import Number, Purge
+from phone_numbers.registering import purge
+
+logger = logging.getLogger(__name__)
+
+ERASE = "webhooks.tasks.erase"
+CHUNK = 1000
+# An event takes its deliveries and their attempts along.
+EVENTS_AT_ONCE = 100
+
+
+def begin(number: Number) -> None:
+    """Has a removed number erased, with everything under it, soon."""
+    Purge.objects.get_or_create(number=number)
+    wake(ERASE)
+
+
+def stop(number: Number) -> bool:
+    """Stops after the chunk that is under way; what is erased is gone, the number stays removed. False: too late."""
+    return bool(Purge.objects.filter(number=number).delete()[0])
+
+
+def next_due_at() -> datetime | None:
+    return Purge.objects.order_by("pk").values_list("created_at", flat=True).first()
+
+
+def erase_chunk() -> int:
+    """Erases a chunk of the number whose purge was asked for first; returns its size, 0: there is none."""
+    row = Purge.objects.order_by("pk").select_related("number").first()
+    if row is None:
+        return 0
+    if row.total is None:
+        total = sum(part.rows.count() for part in parts_of(row.number))
+        return Purge.objects.filter(pk=row.pk).update(total=total)
+    for part in parts_of(row.number):
+        if size := part.delete_chunk():
+            Purge.objects.filter(pk=row.pk).update(erased=F("erased") + size)
+            return size
+    # Of what comes in meanwhile there is little: the number was removed.
+    if Purge.objects.filter(pk=row.pk).exists():
+        purge([row.number])
+        logger.info("%s is purged", row.number.pk)
+    return 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that belong together and how many of them are deleted at once."""
+
+    rows: QuerySet[Any]
+    size: int
+
+    def delete_chunk(self) -> int:
+        """Deletes the oldest in a transaction of its own; returns how many."""
+        ids = list(self.rows.order_by("pk").values_list("pk", flat=True)[: self.size])
+        if ids:
+            # Only the ids are loaded of what other rows point at, never the bodies.
+            self.rows.model._default_manager.filter(pk__in=ids).only("pk").delete()
+        return len(ids)
+
+    def chunks(self) -> Iterator[int]:
+        """Deletes all of them; yields the sizes of the chunks."""
+        total = 0
+        while size := self.delete_chunk():
+            total += size
+            yield size
+        if total:
+            logger.info("Deleted %s rows of %s", total, self.rows.model._meta.label_lower)
+
+
+def parts_of(number: Number) -> list[Part]:
+    """What there is much of under a number; the rest goes with the number itself."""
+    return [
+        Part(Event.objects.filter(number=number), EVENTS_AT_ONCE),
+        Part(RawPayload.objects.filter(number=number), CHUNK),
+        Part(Message.objects.filter(number=number), CHUNK),
+    ]
