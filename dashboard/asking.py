@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.pages import MemberRequest
 
 Row = TypeVar("Row", bound=Model)
+# New rows are counted up to here; above it says "99+".
+NEWS = 99
 
 
 def asked(request: MemberRequest, *names: str) -> dict[str, str]:
@@ -42,3 +46,18 @@ def narrowed_page(
     end = range_.order_by("-pk").values_list("pk", flat=True)[looked_through : looked_through + 1].first()
     page = page_of(range_.filter(pk__gt=end, **narrow) if end else range_.filter(**narrow), "", size)
     return page if page.older or end is None else Page(page.rows, end, stopped=True)
+
+
+def count_newer(everything: QuerySet[Row], narrow: dict[str, Any], after: str, looked_through: int) -> int:
+    """How many rows that `narrow` keeps came after the row with an id: up to NEWS, among so many of everything."""
+    newer = everything.filter(pk__gt=after).order_by("-pk")
+    if narrow:
+        newer = everything.filter(pk__in=newer.values("pk")[:looked_through], **narrow)
+    return newer.values("pk")[:NEWS].count()
+
+
+def news(chosen: dict[str, str], route: str, noun: str, count: int) -> dict[str, Any]:
+    """The context of dashboard/_news.html: the page with the same choices, from its newest row on."""
+    choices = {name: value for name, value in chosen.items() if value and name != "before"}
+    url = reverse(route) + (f"?{urlencode(choices)}" if choices else "")
+    return {"count": count, "most": NEWS, "noun": noun, "url": url}

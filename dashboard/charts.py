@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 # Outcomes in the order in which they are stacked: first try, after a retry, failed.
 OUTCOMES = ("ok", "retry", "bad")
-STEPS = [1, 2, 4, 5, 10, 20, 40, 50, 100, 200, 400, 500, 1000, 2000, 3000, 4000, 5000, 10_000, 20_000, 50_000]
+STEPS = (1, 2, 4, 6, 10)
 
 
 def _svg(css: str, width: int, height: int, body: SafeString, label: str) -> SafeString:
@@ -34,26 +34,55 @@ def strip(cells: Sequence[str], label: str, css: str = "strip short") -> SafeStr
     return _svg(css, 100, 24, _rects(rects), label)
 
 
-def top_of(rows: Sequence[Sequence[int]]) -> int:
-    """A round number at or above the highest bar."""
-    highest = max((sum(row) for row in rows), default=0) or 1
-    return next((step for step in STEPS if highest <= step), highest)
+def top_of(highest: float) -> int:
+    """A round number at or above the highest value of a chart; half of it is round too, from 2 on."""
+    power = 1
+    while highest > 10 * power:
+        power *= 10
+    return next(step * power for step in STEPS if highest <= step * power)
 
 
-def bars(rows: Sequence[tuple[str, Sequence[int]]], label: str) -> SafeString:
-    """Stacked bars. A row is its title and its (ok, retry, bad)."""
-    top = top_of([counts for _, counts in rows])
+def bars(rows: Sequence[tuple[str, str, Sequence[int]]], label: str) -> SafeString:
+    """Stacked bars. A row is its title, when that is, and its (ok, retry, bad)."""
+    top = top_of(max((sum(counts) for _, _, counts in rows), default=0))
     width = 960 / max(len(rows), 1)
-    grid = format_html_join(
-        "",
-        '<line class="grid" x1="0" x2="960" y1="{}" y2="{}"/>',
-        [("0.5",) * 2, ("80",) * 2, ("159.5",) * 2],
-    )
     groups = format_html_join("", "{}", [(_bar(i * width, width, top, *row),) for i, row in enumerate(rows)])
-    return _svg("", 960, 160, grid + groups, label)
+    return _svg("", 960, 160, _grid(160) + groups, label)
 
 
-def _bar(x: float, width: float, top: int, title: str, counts: Sequence[int]) -> SafeString:
+def lines(rows: Sequence[tuple[str, Sequence[float | None]]], label: str) -> SafeString:
+    """Lines over the same steps. A row is its class and its values; None breaks the line, and one alone is a dash."""
+    top = top_of(max((value for _, values in rows for value in values if value is not None), default=0))
+    paths = format_html_join(
+        "", '<path class="{}" d="{}"/>', [(css, _path(values, top)) for css, values in rows]
+    )
+    return _svg("", 960, 100, _grid(100) + paths, label)
+
+
+def _path(values: Sequence[float | None], top: int) -> str:
+    step = 960 / max(len(values), 1)
+    words, broken = [], True
+    for i, value in enumerate(values):
+        if value is None:
+            broken = True
+            continue
+        y = 100 - value / top * 100
+        # In the middle of its step, where the bar of the same hour stands.
+        words.append(f"M{i * step + step * 0.3:.1f} {y:.1f} " if broken else "")
+        words.append(f"L{i * step + step * (0.7 if broken else 0.5):.1f} {y:.1f} ")
+        broken = False
+    return "".join(words).strip()
+
+
+def _grid(height: int) -> SafeString:
+    return format_html_join(
+        "",
+        '<line class="grid" x1="0" x2="960" y1="{0}" y2="{0}"/>',
+        [(y,) for y in (0.5, height / 2, height - 0.5)],
+    )
+
+
+def _bar(x: float, width: float, top: int, title: str, at: str, counts: Sequence[int]) -> SafeString:
     y = 160.0
     rects = [("hit", x, 0.0, width, 160.0)]
     for css, number in zip(OUTCOMES, counts, strict=True):
@@ -62,7 +91,7 @@ def _bar(x: float, width: float, top: int, title: str, counts: Sequence[int]) ->
             height = max(number / top * 160, 1.5)
             y -= height
             rects.append((css, x + width * 0.12, y, width * 0.76, height))
-    return format_html("<g><title>{}</title>{}</g>", title, _rects(rects))
+    return format_html('<g><title data-hour="{}">{}</title>{}</g>', at, title, _rects(rects))
 
 
 def timing(parts: Sequence[float], scale: float) -> SafeString:

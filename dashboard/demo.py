@@ -19,6 +19,7 @@ from phone_numbers.models import Number
 from phone_numbers.registering import register
 from webhooks.configuring import create_webhook
 from webhooks.models import EVERYTHING, Webhook
+from webhooks.targets import check_url
 
 USERNAME = "demo"
 # 555-0100 to 555-0199 are set aside for fiction.
@@ -58,7 +59,8 @@ def seed() -> Demo:
 
 @transaction.atomic
 def listen(demo: Demo, url: str) -> Webhook:
-    """Points the demo webhook, which hears every event of the demo number, at `url`."""
+    """Points the demo webhook, which hears every event of the demo number, at `url`; raises TargetError."""
+    url = check_url(url)
     webhook = Webhook.objects.existing().filter(number=demo.number, name=WEBHOOK_NAME).order_by("pk").first()
     if webhook is None:
         webhook = create_webhook(demo.workspace, demo.number, WEBHOOK_NAME, url, [EVERYTHING]).webhook

@@ -36,7 +36,9 @@ MENUS = [
         "Reference",
         [
             Item("t", "types", "Event types", "event_types"),
+            Item("d", "info", "API reference", "reference"),
             Item("k", "keys", "API keys", "api_keys"),
+            Item("u", "members", "Members", "members"),
         ],
     ),
 ]

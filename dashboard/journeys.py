@@ -24,6 +24,8 @@ class Told:
 class Chapter:
     event: Event
     told: list[Told]
+    # Those of other numbers.
+    elsewhere: list[Explained]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,9 @@ def _chapter(event: Event) -> Chapter:
     deliveries = [one.row.delivery.pk for one in explained if one.row is not None]
     for attempt in Attempt.objects.filter(delivery__in=deliveries).order_by("-pk")[:ATTEMPTS]:
         attempts.setdefault(attempt.delivery_id, []).insert(0, attempt)
-    return Chapter(
-        event, [Told(one, attempts.get(one.row.delivery.pk, []) if one.row else []) for one in explained]
-    )
+    told = [
+        Told(one, attempts.get(one.row.delivery.pk, []) if one.row else [])
+        for one in explained
+        if not one.is_elsewhere
+    ]
+    return Chapter(event, told, [one for one in explained if one.is_elsewhere])

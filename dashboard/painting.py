@@ -20,8 +20,8 @@ def pretty(text: str) -> str:
         return text
 
 
-def paint(text: str) -> SafeString:
-    """HTML of a text, its JSON tokens in spans: k key, s string, n number or word."""
+def paint(text: str, blanked: bool = False) -> SafeString:
+    """HTML of a text, its JSON tokens in spans: k key, s string, n number or word, gone what was `blanked`."""
     painted: list[str] = []
     end = 0
     for match in TOKEN.finditer(text):
@@ -32,13 +32,16 @@ def paint(text: str) -> SafeString:
             painted.append(f'<span class="n">{escape(word)}</span>')
         elif colon:
             painted.append(f'<span class="k">{escape(string)}</span>{escape(colon)}')
+        elif blanked and string == '""':
+            painted.append('<span class="gone">blanked</span>')
         else:
             painted.append(f'<span class="s">{escape(string)}</span>')
     painted.append(escape(text[end:]))
     return mark_safe("".join(painted))  # noqa: S308 - every part is escaped above
 
 
-def json_html(value: object) -> SafeString:
-    """HTML of JSON: a text that may hold it, or a value to be written as it."""
+def json_html(value: object, blanked: bool = False) -> SafeString:
+    """HTML of JSON: a text that may hold it, or a value to be written as it; `blanked`: what is empty in it was not."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return paint(pretty(text))
+    # Commands and plain answers have quotes and numbers too, which mean something else there.
+    return paint(pretty(text), blanked) if text.lstrip()[:1] in ("{", "[") else escape(text)

@@ -1,9 +1,11 @@
 """What somebody can make happen to a number of the simulator: it takes the way of a real provider's news."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.db import transaction
 
+from messaging.accepting import SendRequest, accept
 from messaging.models import Message
 from phone_numbers.models import Number
 from phone_numbers.providers.base import ProbeState
@@ -11,6 +13,8 @@ from phone_numbers.providers.simulator import engine
 from phone_numbers.providers.simulator.engine import Played
 
 GROUP = "120363041234567890@g.us"
+# phone_numbers/providers/simulator/engine.py: what ends in 0001 fails at once.
+FAILS = "+12025550001"
 
 
 class NothingToAnswer(ValueError):
@@ -38,15 +42,31 @@ def reaction(number: Number, sender: str, text: str) -> str:
     )
 
 
+def failed_send(number: Number, sender: str, text: str) -> str:
+    """Sends to the phone at which everything fails: what follows is told by the send itself, and nothing is played."""
+    accept(number, SendRequest(destination=FAILS, text=text or "Is the shop open on Sunday?"))
+    return ""
+
+
 def group_message(number: Number, sender: str, text: str) -> str:
     return engine.inbound(sender, text, group_id=GROUP)
 
 
-HAPPENINGS: dict[str, tuple[str, Callable[[Number, str, str], str]]] = {
-    "text": ("Inbound text", inbound_text),
-    "reply": ("Reply that quotes the last message", quoted_reply),
-    "reaction": ("Reaction to the last message", reaction),
-    "group": ("Group message", group_message),
+@dataclass(frozen=True)
+class Happening:
+    """What a button makes happen: its label, the event that comes of it, and the payload that tells us."""
+
+    label: str
+    event: str
+    payload: Callable[[Number, str, str], str]
+
+
+HAPPENINGS = {
+    "text": Happening("Inbound text", "message.received", inbound_text),
+    "reply": Happening("Quoted reply", "message.reply", quoted_reply),
+    "reaction": Happening("Reaction", "message.received", reaction),
+    "group": Happening("Group message", "message.group", group_message),
+    "failure": Happening("Failed send", "message.failed", failed_send),
 }
 CONNECTIONS = {
     "flap": "Flap",
@@ -57,10 +77,11 @@ CONNECTIONS = {
 
 
 def happen(number: Number, what: str, sender: str, text: str) -> None:
-    """`what` is a key of HAPPENINGS. Raises NothingToAnswer."""
-    body = HAPPENINGS[what][1](number, sender, text)
-    with transaction.atomic():
-        engine.play([Played(number, body)])
+    """`what` is a key of HAPPENINGS. Raises NothingToAnswer, and ApiError where a send is refused."""
+    body = HAPPENINGS[what].payload(number, sender, text)
+    if body:
+        with transaction.atomic():
+            engine.play([Played(number, body)])
 
 
 def change_connection(number: Number, what: str) -> None:

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
-from accounts.models import ApiKey, Workspace
+from accounts.models import ApiKey, Invitation, Workspace
+from dashboard.stories import Stories, stories_of
 from events.models import Call, Event, RawPayload
 from messaging.lookup import find
 from messaging.models import Message
@@ -18,6 +19,7 @@ from phone_numbers.models import Number
 from phone_numbers.phones import contact_key, to_e164
 from webhooks.listing import delivery_rows
 from webhooks.models import Attempt, Delivery, Webhook
+from webhooks.wording import count
 
 # Of each kind, the newest.
 SHOWN = 20
@@ -36,20 +38,31 @@ class Hit:
     @property
     def has_journey(self) -> bool:
         """Whether dashboard/journeys.py tells more of it."""
-        return self.kind in {"Message", "Event", "Payload", "Delivery"}
+        return self.kind in {"Event", "Payload", "Delivery"}
 
 
 def search(request: HttpRequest) -> HttpResponse:
     """For staff; the route wraps it in the admin's own check. Shows only what their permissions let them see."""
     text = request.GET.get("q", "").replace("\0", "").strip()[:300]
-    hits = [hit for hit in hits_of(text) if may_see(request, hit)] if text else []
-    context = {**admin.site.each_context(request), "title": "Search", "text": text, "hits": hits}
+    messages = _messages(text) if text else []
+    stories = stories_of(messages)
+    may = {kind.lower(): may_see(request, kind) for kind in KINDS}
+    hits = [hit for hit in hits_of(text, stories) if may_see(request, hit.kind)] if text else []
+    context = {
+        **admin.site.each_context(request),
+        "title": "Search",
+        "text": text,
+        "hits": hits,
+        "stories": stories if may["message"] or may["event"] else None,
+        "may": may,
+    }
     return render(request, "admin/search.html", context)
 
 
 KINDS: dict[str, type[Model]] = {
     "Workspace": Workspace,
     "User": User,
+    "Invitation": Invitation,
     "API key": ApiKey,
     "Number": Number,
     "Webhook": Webhook,
@@ -61,25 +74,24 @@ KINDS: dict[str, type[Model]] = {
 }
 
 
-def may_see(request: HttpRequest, hit: Hit) -> bool:
-    meta = KINDS[hit.kind]._meta
+def may_see(request: HttpRequest, kind: str) -> bool:
+    meta = KINDS[kind]._meta
     return bool(request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}"))
 
 
-def hits_of(text: str) -> list[Hit]:
-    """What a text names: an id, a correlationId, WhatsApp's id, a phone, an API key, a user's name or e-mail address, a
-    part of a URL or of a workspace's name."""
-    messages = _messages(text)
-    events = _events(text, messages)
+def hits_of(text: str, stories: Stories) -> list[Hit]:
+    """What else a text names than the messages of `stories`: an id, a phone of ours, an API key, a user's name or
+    e-mail address, a part of a URL, of a webhook's name or of a workspace's."""
+    events = _events(text)
     return [
         *_workspaces(text),
         *_users(text),
+        *_invitations(text),
         *_keys(text),
         *_numbers(text),
         *_webhooks(text),
-        *(_message_hit(message) for message in messages),
         *(_event_hit(event) for event in events),
-        *_payloads(text, events, messages),
+        *_payloads(text, events, stories),
         *_deliveries(text, events),
         *_calls(text),
     ]
@@ -109,6 +121,22 @@ def _users(text: str) -> list[Hit]:
         _hit("User", user, f"{user.get_username()}: {_roles(user) or 'belongs to no workspace'}")
         for user in users.prefetch_related("memberships__workspace")[:SHOWN]
     ]
+
+
+def _invitations(text: str) -> list[Hit]:
+    invitations = Invitation.objects.filter(email=text.lower()).select_related("workspace").order_by("-pk")
+    return [_hit("Invitation", one, f"{one}: {_became(one)}") for one in invitations[:SHOWN]]
+
+
+def _became(invitation: Invitation) -> str:
+    if invitation.accepted_at is not None:
+        return f"accepted {invitation.accepted_at:%d %b %H:%M} UTC"
+    if invitation.withdrawn_at is not None:
+        return f"withdrawn {invitation.withdrawn_at:%d %b %H:%M} UTC"
+    if invitation.sent_at is None:
+        return "its e-mail was not sent yet" if invitation.due_at else "its e-mail could not be sent"
+    words = "expired" if invitation.has_expired else "open until"
+    return f"sent {invitation.sent_at:%d %b %H:%M} UTC, {words} {invitation.expires_at:%d %b %H:%M} UTC"
 
 
 def _roles(user: User) -> str:
@@ -151,10 +179,9 @@ def _webhooks(text: str) -> list[Hit]:
     webhooks = Webhook.objects.select_related("workspace").order_by("-pk")
     if text.startswith("wh_"):
         webhooks = webhooks.filter(pk=text)
-    elif "/" in text or "." in text:
-        webhooks = webhooks.filter(url__icontains=text)
     else:
-        return []
+        named = Q(name__icontains=text)
+        webhooks = webhooks.filter(named | Q(url__icontains=text) if "/" in text or "." in text else named)
     return [
         _hit(
             "Webhook", row, f"{row.name}, {row.url}, {row.workspace}: {'active' if row.active else 'disabled'}",
@@ -181,14 +208,7 @@ def _messages(text: str) -> list[Message]:
     return list(mine.order_by("-created_at")[:SHOWN])
 
 
-def _message_hit(message: Message) -> Hit:
-    words = f"{message.direction}, {message.get_status_display().lower()}, {message.number.name} in {message.workspace}"
-    failed = message.status == Message.Status.FAILED
-    says = f"{words}, {message.created_at:%d %b %H:%M:%S} UTC{': ' + message.error if failed else ''}"
-    return _hit("Message", message, says, "bad" if failed else "")
-
-
-def _events(text: str, messages: Sequence[Message]) -> list[Event]:
+def _events(text: str) -> list[Event]:
     events = Event.objects.select_related("workspace").defer("body")
     match text.split("_")[0]:
         case "evt":
@@ -199,24 +219,24 @@ def _events(text: str, messages: Sequence[Message]) -> list[Event]:
             return list(events.filter(deliveries=text))
         case "att":
             return list(events.filter(deliveries__attempts=text))
-    return list(
-        events.filter(message_id__in=[message.pk for message in messages]).order_by("-pk")[: 3 * SHOWN]
-    )
+    return []
 
 
-def _payloads(text: str, events: Sequence[Event], messages: Sequence[Message]) -> list[Hit]:
+def _payloads(text: str, events: Sequence[Event], stories: Stories) -> list[Hit]:
     """Those of the events; and beside messages those of the same numbers that failed: what is missing may be in one."""
+    told = stories.payload_ids
     ids = {event.raw_payload_id for event in events if event.raw_payload_id} | {text}
     payloads = RawPayload.objects.defer("body").order_by("-pk")
     rows = list(payloads.filter(pk__in=ids)[:SHOWN])
-    numbers = {message.number_id for message in messages}
+    numbers = {story.message.number_id for story in stories.rows}
     if numbers:
         failed = payloads.filter(status=RawPayload.Status.FAILED, number__in=numbers)
-        rows += [row for row in failed.order_by("-received_at")[:SHOWN] if row.pk not in ids]
+        rows += [row for row in failed.order_by("-received_at")[:SHOWN] if row.pk not in ids | told]
     return [
         _hit(
             "Payload", row,
-            f"{row.provider}: {row.get_status_display().lower()}{': ' + row.reason if row.reason else ''}",
+            f"{row.provider}, {row.received_at:%d %b %H:%M:%S} UTC: "
+            f"{row.get_status_display().lower()}{': ' + row.reason if row.reason else ''}",
             "bad" if row.status == RawPayload.Status.FAILED else "",
         )
         for row in rows
@@ -234,8 +254,9 @@ def _deliveries(text: str, events: Sequence[Event]) -> list[Hit]:
     return [
         _hit(
             "Delivery", row.delivery,
-            f"{row.delivery.event.type} to {row.delivery.webhook}: {row.state.label.lower()}"
-            f"{', ' + row.state.why if row.state.why else ''} ({row.delivery.attempts_made} attempts)",
+            f"{row.delivery.event.type} to {row.delivery.webhook}, {row.delivery.created_at:%d %b %H:%M:%S} UTC: "
+            f"{row.state.label.lower()}{', ' + row.state.why if row.state.why else ''} "
+            f"({count(row.delivery.attempts_made, 'attempt')})",
             row.state.tone,
         )
         for row in rows

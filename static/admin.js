@@ -3,5 +3,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.target.closest("input, select, textarea, [contenteditable]")) return;
   event.preventDefault();
-  document.getElementById("support-q")?.focus();
+  const field = document.getElementById("support-q");
+  field?.focus();
+  field?.select();
 });

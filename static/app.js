@@ -27,8 +27,10 @@
     row.setAttribute("aria-current", "true");
     $("a", row)?.focus();
   };
+  // What a search field holds is selected, so that typing replaces it.
+  const search = (field) => { field?.focus(); field?.select(); };
   const acts = {
-    "/": () => $("main input[type=search], #jump")?.focus(),
+    "/": () => search($("main input[type=search]") ?? $("#jump")),
     j: () => move(1),
     k: () => move(-1),
     g: () => { chord = Date.now(); },
@@ -40,7 +42,7 @@
   };
   let chord = 0;
   document.addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); $("#jump")?.focus(); return; }
+    if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); search($("#jump")); return; }
     if (event.altKey || event.ctrlKey || event.metaKey || typing(event.target)) return;
     if (Date.now() - chord < 900) {
       const link = /^[a-z]$/.test(event.key) && $(`.side a[data-key="${event.key}"]`);
@@ -88,8 +90,9 @@
   });
   // A phone that is shown for people is copied as E.164.
   document.addEventListener("copy", (event) => {
-    const phone = getSelection().anchorNode?.parentElement?.closest("[data-phone]");
-    if (phone && String(getSelection()).trim() === phone.textContent.trim()) {
+    const text = String(getSelection()).trim();
+    const phone = text && $$("[data-phone]").find((one) => one.textContent.trim() === text && getSelection().containsNode(one, true));
+    if (phone) {
       event.clipboardData.setData("text/plain", phone.dataset.phone);
       event.preventDefault();
     }
@@ -135,7 +138,8 @@
 
   /* ---- times ---- */
   const pad = (number) => String(number).padStart(2, "0");
-  const span = (seconds) => seconds >= 3600 ? `${Math.floor(seconds / 3600)} h ${pad(Math.floor(seconds / 60) % 60)} m`
+  const span = (seconds) => seconds >= 2 * 86400 ? `${Math.floor(seconds / 86400)} days`
+    : seconds >= 3600 ? `${Math.floor(seconds / 3600)} h ${pad(Math.floor(seconds / 60) % 60)} m`
     : seconds >= 60 ? `${Math.floor(seconds / 60)} m ${pad(seconds % 60)} s` : `${seconds} s`;
   const count = () => {
     for (const element of $$("[data-until]")) {
@@ -151,7 +155,11 @@
       const today = moment.toDateString() === new Date().toDateString();
       const clock = moment.toLocaleTimeString("en-GB", { hour12: false });
       const day = moment.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...(moment.getFullYear() !== new Date().getFullYear() && { year: "numeric" }) });
-      element.textContent = element.dataset.local === "day" ? day : today ? clock : `${day} ${clock}`;
+      element.textContent = element.dataset.local === "hour" ? clock.slice(0, 5) : element.dataset.local === "day" ? day : today ? clock : `${day} ${clock}`;
+    }
+    for (const title of $$("title[data-hour]", within)) {
+      const clock = new Date(title.dataset.hour).toLocaleTimeString("en-GB", { hour12: false });
+      title.textContent = title.textContent.replace(/^\d\d:\d\d UTC/, clock.slice(0, 5));
     }
   };
   document.addEventListener("htmx:load", (event) => { localize(event.detail.elt); count(); });

@@ -1,6 +1,7 @@
 """The support desk: every table can be looked into, quickly; secrets by nobody, personal data by those who may."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib import admin
@@ -13,7 +14,7 @@ from django.urls import reverse
 
 from accounts.models import Membership, WakeToken, Workspace
 from dashboard.content_security import POLICY
-from events.models import Call, RawPayload
+from events.models import Call, Place, RawPayload
 from messaging.models import IdempotencyKey
 from phone_numbers.models import HealthCheck, Identity, RetentionMark
 from tests.conftest import Tenant
@@ -21,6 +22,7 @@ from tests.factories import (
     ApiKeyFactory,
     AttemptFactory,
     DeliveryFactory,
+    EmailChangeFactory,
     EventFactory,
     MessageFactory,
     MetaNumberFactory,
@@ -28,12 +30,21 @@ from tests.factories import (
     UserFactory,
     WebhookFactory,
 )
-from webhooks.models import Attempt, Delivery, RecoveryJob, Subscription, Trigger, Webhook, WebhookSecret
+from webhooks.models import (
+    Attempt,
+    Delivery,
+    HourlyCount,
+    RecoveryJob,
+    Subscription,
+    Trigger,
+    Webhook,
+    WebhookSecret,
+)
 
 pytestmark = pytest.mark.django_db
 
-# Shown on the page of their webhook; and to nobody.
-WITHOUT_PAGE = {Subscription, WebhookSecret}
+# Shown on the page of their webhook; in its charts; as the order of the log; and to nobody.
+WITHOUT_PAGE = {Subscription, HourlyCount, Place, WebhookSecret}
 OURS = {"accounts", "numbers", "messaging", "events", "webhooks"}
 MODELS = [model for model in admin.site._registry if model._meta.app_label in {*OURS, "django_q", "auth"}]
 
@@ -58,6 +69,7 @@ def everything(alice: Tenant) -> None:
     Identity.objects.create(number=number, opaque_id="hash", phone="+447700900123")
     RetentionMark.objects.create(number=number, table="events.event", below="evt_1")
     WakeToken.objects.create(drain="test")
+    EmailChangeFactory()
     IdempotencyKey.objects.create(
         number=number, key="order-1", fingerprint="f", expires_at="2030-01-01T00:00:00Z"
     )
@@ -219,10 +231,11 @@ def test_one_search_finds_the_whole_journey_over_all_workspaces(by: str, desk: C
     assert page(other) not in found
 
 
-@pytest.mark.parametrize("by", ["url", "id", "workspace", "number"])
+@pytest.mark.parametrize("by", ["url", "id", "workspace", "number", "name"])
 def test_one_search_finds_what_is_set_up(by: str, desk: Client) -> None:
-    webhook = WebhookFactory(url="https://crm.example.com/hook")
+    webhook = WebhookFactory(url="https://crm.example.com/hook", name="Billing of orders")
     texts = {
+        "name": "of ord",
         "url": "crm.example", "id": webhook.pk, "workspace": webhook.workspace.name, "number": webhook.number.phone,
     }  # fmt: skip
     row = {"workspace": webhook.workspace, "number": webhook.number}.get(by, webhook)
@@ -273,11 +286,50 @@ def test_webhooks_are_disabled_and_enabled(desk: Client) -> None:
     assert webhook.active
 
 
+def test_what_a_webhook_missed_is_recovered(desk: Client) -> None:
+    webhook = WebhookFactory()
+    held = DeliveryFactory(webhook=webhook, status=Delivery.Status.HELD, due_at=None)
+    DeliveryFactory(webhook=webhook, status=Delivery.Status.EXHAUSTED, due_at=None)
+    form = {"action": "recover", "_selected_action": [webhook.pk]}
+    assert "2 deliveries, of events since" in desk.post(listing(Webhook), form).content.decode()
+    page = act(desk, "recover", webhook)
+    assert "2 will be sent again" in page
+    assert f"{listing(RecoveryJob)}?q={webhook.pk}" in page
+    held.refresh_from_db()
+    assert held.status == Delivery.Status.PENDING
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.change_message) == (webhook.pk, "Recover what these webhooks missed.")
+
+
+def test_a_disabled_webhook_and_one_that_missed_nothing_recover_nothing(desk: Client) -> None:
+    off = WebhookFactory(active=False)
+    held = DeliveryFactory(webhook=off, status=Delivery.Status.HELD, due_at=None)
+    page = act(desk, "recover", off)
+    assert "Nothing will be sent again. 1 disabled: enable it first." in page
+    assert "Nothing was missed." in act(desk, "recover", WebhookFactory())
+    held.refresh_from_db()
+    assert held.status == Delivery.Status.HELD
+    assert not RecoveryJob.objects.exists()
+
+
 def test_deliveries_are_sent_again(desk: Client) -> None:
     delivery = DeliveryFactory(status=Delivery.Status.EXHAUSTED, due_at=None)
     act(desk, "send_again", delivery)
     assert Delivery.objects.get(trigger=Trigger.MANUAL).event == delivery.event
     assert LogEntry.objects.get().object_id == delivery.pk
+
+
+def test_deliveries_of_disabled_webhooks_are_left_out_and_counted(desk: Client) -> None:
+    rows = [
+        DeliveryFactory(webhook=webhook, status=Delivery.Status.EXHAUSTED, due_at=None)
+        for webhook in (WebhookFactory(), WebhookFactory(active=False), WebhookFactory(active=False))
+    ]
+    said = act(desk, "send_again", *rows)
+    assert "1 will be sent again now. 2 will not: their webhooks are disabled or deleted." in said
+    assert Delivery.objects.get(trigger=Trigger.MANUAL).event == rows[0].event
+    assert "0 will be sent again now. 1 will not: its webhook is disabled or deleted." in act(
+        desk, "send_again", rows[1]
+    )
 
 
 def test_a_payload_that_failed_is_run_again(desk: Client) -> None:
@@ -292,6 +344,47 @@ def test_a_key_is_revoked(desk: Client) -> None:
     act(desk, "revoke_keys", key)
     key.refresh_from_db()
     assert key.revoked_at is not None
+
+
+OFFERED = {
+    "Enable webhook": WebhookFactory,
+    "Disable webhook": WebhookFactory,
+    "Recover what was missed": WebhookFactory,
+    "Redeliver": DeliveryFactory,
+    "Run again": RawPayloadFactory,
+    "Revoke key": ApiKeyFactory,
+    "Probe the number": MetaNumberFactory,
+}
+
+
+@pytest.mark.parametrize("label", OFFERED)
+def test_a_rows_own_page_offers_what_can_be_done(label: str, desk: Client) -> None:
+    row = OFFERED[label]()
+    button = f"<button>{label}<"
+    assert button in text_of(desk, page(row))
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename=f"view_{row._meta.model_name}"))
+    client = Client()
+    client.force_login(looker)
+    assert button not in text_of(client, page(row))
+
+
+def test_a_key_that_is_revoked_stays_revoked_since_then(desk: Client) -> None:
+    key = ApiKeyFactory()
+    key.revoke()
+    assert "0 revoked." in act(desk, "revoke_keys", key)
+    before = key.revoked_at
+    key.refresh_from_db()
+    assert key.revoked_at == before
+
+
+def test_a_webhook_leads_to_its_deliveries_and_a_number_to_its_payloads(desk: Client) -> None:
+    delivery = DeliveryFactory()
+    payload = RawPayloadFactory(number=delivery.event.number)
+    assert f"{listing(Delivery)}?q={delivery.webhook_id}" in text_of(desk, page(delivery.webhook))
+    assert delivery.pk in text_of(desk, listing(Delivery), q=delivery.webhook_id)
+    assert f"{listing(RawPayload)}?q={payload.number_id}" in text_of(desk, page(payload.number))
+    assert payload.pk in text_of(desk, listing(RawPayload), q=payload.number_id)
 
 
 def test_a_number_is_probed(desk: Client, alice: Tenant) -> None:
@@ -324,3 +417,16 @@ def test_a_workspace_is_made_with_its_members(desk: Client) -> None:
     }
     assert desk.post(reverse("admin:accounts_workspace_add"), form).status_code == 302
     assert Workspace.objects.get().memberships.get().role == Membership.Role.OWNER
+
+
+def test_times_are_in_utc_and_to_the_second(desk: Client) -> None:
+    delivery = DeliveryFactory(created_at=datetime(2026, 2, 24, 10, 30, 5, tzinfo=UTC))
+    page = desk.get(f"/admin/webhooks/delivery/{delivery.pk}/change/").content.decode()
+    assert "24 Feb 2026 10:30:05 UTC" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["webhook/?workspace__id=%00", "delivery/?status=%00", "webhook/%00/change/"]
+)
+def test_an_address_with_a_nul_is_none(path: str, desk: Client) -> None:
+    assert desk.get(f"/admin/webhooks/{path}").status_code == 404

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import phonenumbers
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
@@ -12,7 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard import charts, painting
+from phone_numbers.phones import in_print
 from webhooks import wording
+from webhooks.figures import Span
 
 register = template.Library()
 
@@ -72,12 +73,26 @@ def day(value: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def hour(value: datetime) -> SafeString:
+    """The time of day of a mark on an axis."""
+    text = value.astimezone(UTC).strftime("%H:%M")
+    return format_html('<time datetime="{0}" title="{0}" data-local="hour">{1}</time>', iso(value), text)
+
+
+@register.filter
 def ago(value: datetime | None, absent: str = "never") -> SafeString | str:
     if value is None:
         return absent
     return format_html(
         '<time datetime="{0}" title="{0}">{1}</time>', iso(value), wording.ago(value, timezone.now())
     )
+
+
+@register.filter
+def age(value: datetime) -> SafeString:
+    """How long something has been so: `11 m 08 s`."""
+    text = wording.span(timezone.now() - value)
+    return format_html('<time datetime="{0}" title="{0}">{1}</time>', iso(value), text)
 
 
 @register.filter
@@ -93,6 +108,18 @@ def until(value: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def thousands(number: int) -> str:
+    """`35,144`."""
+    return f"{number:,}"
+
+
+@register.filter
+def phone_text(e164: str) -> str:
+    """A phone as people write it, where no markup can be."""
+    return in_print(e164)
+
+
+@register.filter
 def duration(milliseconds: float | str | None) -> str:
     """A template's absent value is an empty text."""
     return wording.duration(milliseconds if isinstance(milliseconds, int | float) else None)
@@ -101,12 +128,8 @@ def duration(milliseconds: float | str | None) -> str:
 @register.filter
 def phone(e164: str) -> SafeString | str:
     """A phone as people write it, copied as E.164; any other text as it is."""
-    try:
-        parsed = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return e164
-    text = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    return format_html('<span data-phone="{}">{}</span>', e164, text)
+    text = phone_text(e164)
+    return format_html('<span data-phone="{}">{}</span>', e164, text) if text != e164 else e164
 
 
 @register.simple_tag
@@ -119,14 +142,16 @@ def identifier(value: str) -> SafeString:
 
 
 @register.filter
-def painted(value: object) -> SafeString:
-    return painting.json_html(value)
+def painted(value: object, blanked: bool = False) -> SafeString:
+    return painting.json_html(value, blanked)
 
 
 @register.inclusion_tag("_code.html")
-def code(title: str, text: str, ident: str, note: str = "", tall: bool = False) -> dict[str, Any]:
+def code(
+    title: str, text: str, ident: str, note: str = "", tall: bool = False, blanked: bool = False
+) -> dict[str, Any]:
     """A figure of text, painted where it is JSON; what is copied is the text itself."""
-    return {"title": title, "text": text, "ident": ident, "note": note, "tall": tall}
+    return {"title": title, "text": text, "ident": ident, "note": note, "tall": tall, "blanked": blanked}
 
 
 @register.simple_tag
@@ -134,19 +159,40 @@ def strip(cells: Sequence[str], label: str, css: str = "strip short") -> SafeStr
     return charts.strip(cells, label, css)
 
 
-@register.simple_tag
-def bars(rows: Sequence[tuple[str, Sequence[int]]], label: str) -> SafeString:
-    return charts.bars(rows, label)
+@register.inclusion_tag("_outcomes.html")
+def outcomes(spans: Sequence[Span], label: str) -> dict[str, Any]:
+    """Attempts per hour, stacked by outcome, and the same as a table."""
+    top = charts.top_of(max((span.attempts for span in spans), default=0))
+    return {
+        "drawing": charts.bars([(_title(span), iso(span.at), span.outcomes) for span in spans], label),
+        "top": wording.short(top),
+        "middle": wording.short(top / 2) if top > 1 else "",
+        "spans": spans,
+        "marks": spans[::6],
+    }
+
+
+@register.inclusion_tag("_latency.html")
+def latency(spans: Sequence[Span], label: str) -> dict[str, Any]:
+    """p50 and p95 of what receivers took, per hour."""
+    rows = [("p50", [span.p50 for span in spans]), ("p95", [span.p95 for span in spans])]
+    top = charts.top_of(max((value for _, values in rows for value in values if value), default=0))
+    return {
+        "drawing": charts.lines(rows, label),
+        "top": wording.duration(top),
+        "marks": spans[::6],
+    }
+
+
+def _title(span: Span) -> str:
+    words = zip(span.outcomes, ("at the first try", "after a retry", "failed"), strict=True)
+    told = ", ".join(f"{number:,} {word}" for number, word in words if number)
+    return f"{span.at:%H:%M} UTC: {told or 'nothing'}"
 
 
 @register.simple_tag
 def timing(parts: Sequence[float], scale: float) -> SafeString:
     return charts.timing(parts, scale)
-
-
-@register.simple_tag
-def chart_top(rows: Sequence[tuple[str, Sequence[int]]]) -> int:
-    return charts.top_of([counts for _, counts in rows])
 
 
 @register.simple_tag(takes_context=True)

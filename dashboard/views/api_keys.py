@@ -6,8 +6,9 @@ from django.contrib import messages as notices
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
+from accounts.auditing import record_for
 from accounts.models import ApiKey
-from accounts.pages import MemberRequest, member_page
+from accounts.pages import MemberRequest, Role, member_page
 from webhooks.forms import numbers_of
 
 
@@ -16,7 +17,7 @@ class KeyForm(forms.Form):
     number = forms.CharField(required=False)
 
 
-@member_page("GET", "POST")
+@member_page("GET", "POST", role=Role.OWNER)
 def api_keys(request: MemberRequest) -> HttpResponse:
     """A new key is in the answer to the POST and nowhere else, so there is no redirect."""
     numbers = {number.pk: number for number in numbers_of(request.workspace)}
@@ -30,6 +31,7 @@ def api_keys(request: MemberRequest) -> HttpResponse:
                 number_id=form.cleaned_data["number"],
             )
             new_key = key.issue()
+            record_for(request.user, request.workspace, [f"Created the API key {key}."])
         else:
             notices.error(request, "Give the key a name, and choose what it works for.")
     keys = ApiKey.objects.active().filter(workspace=request.workspace).order_by("-pk")[:200]
@@ -44,11 +46,12 @@ def api_keys(request: MemberRequest) -> HttpResponse:
     return response
 
 
-@member_page("POST")
+@member_page("POST", role=Role.OWNER)
 def api_key_revoke(request: MemberRequest, id: str) -> HttpResponse:
     key = ApiKey.objects.active().filter(workspace=request.workspace, pk=id).first()
     if key is None:
         raise Http404("There is no such key in this workspace.")
     key.revoke()
+    record_for(request.user, request.workspace, [f"Revoked the API key {key}."])
     notices.success(request, f"{key.name} is revoked: calls with it are refused from now on.")
     return redirect("api_keys")

@@ -1,6 +1,7 @@
 """The reference of events, written from the catalog."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,6 +10,9 @@ from django.shortcuts import render
 from accounts.pages import MemberRequest, member_page
 from events.catalog import EVENT_TYPES, GROUPS, EventType
 from phone_numbers.providers import all_providers
+
+Emitted = list[tuple[str, bool]]
+Groups = list[tuple[str, list[dict[str, Any]]]]
 
 
 @member_page("GET")
@@ -20,8 +24,22 @@ def event_types(request: MemberRequest) -> HttpResponse:
     return render(
         request,
         "dashboard/event_types.html",
-        {"groups": groups, "providers": [provider.label for provider in providers]},
+        {
+            "groups": groups,
+            "emitters": list(_emitters(groups)),
+            "providers": [provider.label for provider in providers],
+        },
     )
+
+
+def _emitters(groups: Groups) -> Iterator[tuple[str, bool, Emitted]]:
+    """Rows of who emits what: a group by its label where its events are alike, otherwise each event by its name."""
+    for label, entries in groups:
+        if all(one["emitted"] == entries[0]["emitted"] for one in entries):
+            yield label, True, entries[0]["emitted"]
+        else:
+            for one in entries:
+                yield one["event_type"].name, False, one["emitted"]
 
 
 def entry(event_type: EventType) -> dict[str, Any]:
@@ -35,7 +53,7 @@ def entry(event_type: EventType) -> dict[str, Any]:
         "event_type": event_type,
         "example": json.dumps(event_type.example, ensure_ascii=False, indent=2),
         "ident": f"example-{event_type.name.replace('.', '-')}",
-        "emitted": emitted,
+        "emitted": [(provider.label, yes) for provider, yes in zip(providers, emitted, strict=True)],
         "by": "every provider" if all(emitted) else ", ".join(labels),
         "fields": [
             {

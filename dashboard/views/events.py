@@ -1,37 +1,55 @@
 """The event log, and one event: what the provider said, what we made of it, whom we told."""
 
+from typing import Any
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from accounts.pages import MemberRequest, member_page
-from dashboard.asking import asked, narrowed_page
+from dashboard.asking import asked, count_newer, narrowed_page, news
 from dashboard.event_rows import LOOKED_THROUGH, PAGE, contact_of, event_rows, events_matching
 from events.catalog import BY_NAME, EVENT_TYPES
-from events.models import Event
+from events.models import Event, EventQuerySet
 from webhooks.exchange import shown
 from webhooks.explaining import explain
+from webhooks.first_steps import send_message_curl
 from webhooks.forms import numbers_of
 from webhooks.states import State
 from webhooks.wording import duration
 
 
-@member_page("GET")
-def events(request: MemberRequest) -> HttpResponse:
+def _asked(request: MemberRequest) -> tuple[dict[str, str], EventQuerySet, dict[str, Any]]:
+    """What was chosen, the events that it names, and what these are narrowed by."""
     chosen = asked(request, "q", "number", "type", "before")
-    rows = events_matching(request.workspace, chosen["q"]).select_related("number")
+    rows = events_matching(request.workspace, chosen["q"])
     if chosen["number"]:
         rows = rows.filter(number=chosen["number"])
-    narrow = {"type": chosen["type"]} if chosen["type"] in BY_NAME else {}
-    page = narrowed_page(rows, narrow, chosen["before"], PAGE, LOOKED_THROUGH)
+    return chosen, rows, {"type": chosen["type"]} if chosen["type"] in BY_NAME else {}
+
+
+@member_page("GET")
+def events(request: MemberRequest) -> HttpResponse:
+    chosen, rows, narrow = _asked(request)
+    page = narrowed_page(rows.select_related("number"), narrow, chosen["before"], PAGE, LOOKED_THROUGH)
+    numbers = numbers_of(request.workspace)
     context = {
         "page": page,
         "rows": event_rows(page.rows),
         "chosen": chosen,
         "narrowed": any(chosen.values()),
-        "numbers": numbers_of(request.workspace),
+        "numbers": numbers,
         "event_types": EVENT_TYPES,
+        "first_message_curl": send_message_curl(numbers[0] if numbers else None),
     }
     return render(request, "dashboard/_events.html" if request.fragment else "dashboard/events.html", context)
+
+
+@member_page("GET")
+def events_new(request: MemberRequest) -> HttpResponse:
+    """A link to the rows that came after those of the page; nothing while there are none."""
+    chosen, rows, narrow = _asked(request)
+    count = count_newer(rows, narrow, asked(request, "after")["after"], LOOKED_THROUGH)
+    return render(request, "dashboard/_news.html", news(chosen, "events", "event", count))
 
 
 @member_page("GET")
@@ -53,7 +71,8 @@ def event(request: MemberRequest, id: str) -> HttpResponse:
         "payload": payload,
         "raw": shown(payload.body) if payload is not None else "",
         "took": duration(took),
-        "explained": explained,
+        "explained": [one for one in explained if not one.is_elsewhere],
+        "elsewhere": [one for one in explained if one.is_elsewhere],
         "state": _summary([one.state for one in explained if one.row is not None]),
     }
     return render(request, "dashboard/event.html", context)

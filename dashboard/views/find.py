@@ -1,5 +1,7 @@
 """Any id or phone leads to its object."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages as notices
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -19,8 +21,13 @@ def find(request: MemberRequest) -> HttpResponse:
     text = asked(request, "q")["q"]
     target = address_of(request, text)
     if target is None:
-        notices.error(request, f"Nothing in this workspace has the id or phone “{text}”.")
-        return redirect("events")
+        notices.error(
+            request,
+            f"Nothing in this workspace has the id or phone “{text}”. A phone needs its country code, such as "
+            "+12025550199.",
+        )
+        # With the text, so that it can be mended, and no rows stand there that nobody asked for.
+        return redirect(f"{reverse('events')}?{urlencode({'q': text})}")
     return redirect(target)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages as notices
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -11,12 +12,13 @@ from django.utils import timezone
 from accounts.api import ApiError
 from accounts.encryption import Sealed
 from accounts.pages import MemberRequest, member_page
-from dashboard.asking import asked, narrowed_page
+from dashboard.asking import asked, count_newer, narrowed_page, news
 from dashboard.event_rows import LOOKED_THROUGH, PAGE
 from dashboard.lifecycles import answers_to, steps_of
 from messaging.accepting import SendRequest, accept
 from messaging.models import Message
 from webhooks.finding import message_ids
+from webhooks.first_steps import send_message_curl
 from webhooks.forms import numbers_of
 
 FINAL = {Message.Status.READ, Message.Status.FAILED, Message.Status.CANCELED, Message.Status.RECEIVED}
@@ -29,27 +31,42 @@ class SendForm(forms.Form):
     text = forms.CharField(max_length=4096)
 
 
-@member_page("GET")
-def messages(request: MemberRequest) -> HttpResponse:
+def _asked(request: MemberRequest) -> tuple[dict[str, str], QuerySet[Message], dict[str, Any]]:
+    """What was chosen, the messages that it names, and what these are narrowed by."""
     chosen = asked(request, "q", "number", "status", "direction", "before")
-    rows = Message.objects.filter(workspace=request.workspace).select_related("number")
+    rows = Message.objects.filter(workspace=request.workspace)
     if chosen["q"]:
         rows = rows.filter(pk__in=message_ids(request.workspace, chosen["q"]))
     if chosen["number"]:
         rows = rows.filter(number=chosen["number"])
-    narrow = {name: chosen[name] for name in ("status", "direction") if chosen[name]}
-    page = narrowed_page(rows, narrow, chosen["before"], PAGE, LOOKED_THROUGH)
+    return chosen, rows, {name: chosen[name] for name in ("status", "direction") if chosen[name]}
+
+
+@member_page("GET")
+def messages(request: MemberRequest) -> HttpResponse:
+    chosen, rows, narrow = _asked(request)
+    page = narrowed_page(rows.select_related("number"), narrow, chosen["before"], PAGE, LOOKED_THROUGH)
+    numbers = numbers_of(request.workspace)
     context = {
         "page": page,
         "rows": [shown_message(message) for message in page.rows],
         "chosen": chosen,
         "narrowed": any(chosen.values()),
-        "numbers": numbers_of(request.workspace),
+        "numbers": numbers,
         "statuses": Message.Status.choices,
+        "first_message_curl": send_message_curl(numbers[0] if numbers else None),
     }
     return render(
         request, "dashboard/_messages.html" if request.fragment else "dashboard/messages.html", context
     )
+
+
+@member_page("GET")
+def messages_new(request: MemberRequest) -> HttpResponse:
+    """A link to the rows that came after those of the page; nothing while there are none."""
+    chosen, rows, narrow = _asked(request)
+    count = count_newer(rows, narrow, asked(request, "after")["after"], LOOKED_THROUGH)
+    return render(request, "dashboard/_news.html", news(chosen, "messages", "message", count))
 
 
 @member_page("GET")
@@ -98,8 +115,10 @@ def shown_message(message: Message) -> dict[str, Any]:
     content = message.content or message.media_caption or message.media_filename or ""
     if message.type not in (None, "text"):
         content = f"{message.type}{': ' if content else ''}{content}"
+    delivered = message.delivered_at - message.created_at if message.delivered_at else None
     return {
         "message": message,
+        "took": delivered.total_seconds() * 1000 if delivered is not None else None,
         "contact": contact or (message.group_id or message.newsletter_id or blank),
         "content": blank or content,
         "blank": blank,

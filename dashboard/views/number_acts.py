@@ -10,13 +10,15 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from accounts.api import ApiError
-from accounts.pages import MemberRequest, member_page
+from accounts.auditing import record_for
+from accounts.pages import MemberRequest, Role, member_page
 from dashboard.simulating import CONNECTIONS, HAPPENINGS, NothingToAnswer, change_connection, happen
 from dashboard.views.numbers import CONFIG, number_or_404
 from phone_numbers import number_settings, registering
 from phone_numbers.models import Number
 from phone_numbers.phones import to_e164
 from phone_numbers.status import read_status
+from webhooks import erasing
 
 
 def told(request: MemberRequest, done: str, act: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -56,7 +58,7 @@ def number_rename(request: MemberRequest, id: str) -> HttpResponse:
     return redirect("number", number.pk)
 
 
-@member_page("POST")
+@member_page("POST", role=Role.OWNER)
 def number_retention(request: MemberRequest, id: str) -> HttpResponse:
     number = number_or_404(request.workspace, id)
     mode, days = request.POST.get("mode", ""), request.POST.get("days", "")
@@ -74,10 +76,21 @@ def number_retention(request: MemberRequest, id: str) -> HttpResponse:
             return redirect("number", number.pk)
         wanted = int(days)
     told(
-        request, "The retention is changed; what is older is blanked from now on.",
-        number_settings.update, number, pii_mode=mode, pii_retention_days=wanted,
-    )  # fmt: skip
+        request,
+        "The retention is changed; what is older is blanked from now on.",
+        _retain,
+        request,
+        number,
+        mode,
+        wanted,
+    )
     return redirect("number", number.pk)
+
+
+def _retain(request: MemberRequest, number: Number, mode: str, days: int | None) -> None:
+    number_settings.update(number, pii_mode=mode, pii_retention_days=days)
+    stored = Number.PiiMode(mode).label.lower()
+    record_for(request.user, request.workspace, [f"Set the retention of {number.phone} to “{stored}”."])
 
 
 @member_page("POST")
@@ -107,15 +120,26 @@ def number_restore(request: MemberRequest, id: str) -> HttpResponse:
     return redirect("number", number.pk)
 
 
-@member_page("POST")
+@member_page("POST", role=Role.OWNER)
 def number_purge(request: MemberRequest, id: str) -> HttpResponse:
     number = number_or_404(request.workspace, id)
     if number.deleted_at is None:
         messages.error(request, "Remove the number first; what is removed can be purged.")
         return redirect("number", number.pk)
-    registering.purge([number])
-    messages.success(request, f"{number.name} and everything under it are erased.")
-    return redirect("numbers")
+    erasing.begin(number)
+    record_for(request.user, request.workspace, [f"Erased the number {number.phone}."])
+    return redirect("number", number.pk)
+
+
+@member_page("POST", role=Role.OWNER)
+def number_purge_stop(request: MemberRequest, id: str) -> HttpResponse:
+    number = number_or_404(request.workspace, id)
+    if erasing.stop(number):
+        record_for(request.user, request.workspace, [f"Stopped erasing the number {number.phone}."])
+        messages.success(request, "The purge is stopped. What was erased is gone; the rest is kept.")
+    else:
+        messages.error(request, "There was nothing to stop.")
+    return redirect("number", number.pk)
 
 
 @member_page("POST")
@@ -127,7 +151,7 @@ def number_simulate(request: MemberRequest, id: str) -> HttpResponse:
     back = redirect(f"{reverse('number', args=[number.pk])}#simulate")
     if what in CONNECTIONS:
         change_connection(number, what)
-        messages.success(request, f"{CONNECTIONS[what]}: played. Watch the connection below.")
+        messages.success(request, f"{CONNECTIONS[what]}: played. Watch the connection above.")
         return back
     sender = to_e164(request.POST.get("from", ""))
     text = request.POST.get("text", "").replace("\0", "")[:4096]
@@ -136,10 +160,14 @@ def number_simulate(request: MemberRequest, id: str) -> HttpResponse:
         return back
     try:
         happen(number, what, sender, text)
-    except NothingToAnswer as problem:
+    except (NothingToAnswer, ApiError) as problem:
         messages.error(request, str(problem))
         return back
-    link = format_html('Played. <a href="{}">Watch it arrive in the live tail</a>', reverse("live"))
+    link = format_html(
+        '{}: played. <a href="{}">Watch it arrive in the live tail</a>',
+        HAPPENINGS[what].label,
+        reverse("live"),
+    )
     messages.success(request, link)
     return back
 

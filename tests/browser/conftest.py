@@ -1,4 +1,4 @@
-"""A real Chromium before the real pages, with the drains running beside them.
+"""A real Chromium before the real pages, with a real worker beside them.
 
 Where no Chromium is found, the browser tests are skipped and say so; .ci/run installs one and lets none be skipped.
 """
@@ -6,24 +6,31 @@ Where no Chromium is found, the browser tests are skipped and say so; .ci/run in
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.tasks import mail
 from events.tasks import normalize
 from messaging.tasks import send_due
 from phone_numbers.tasks import check_health
+from tests.browser.sights import Sight
 from tests.conftest import Tenant
-from webhooks.tasks import deliver, recover
+from tests.reliability.cluster import Cluster
+from webhooks.tasks import deliver, erase, recover
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PASSWORD = "correct horse"
 
-LogIn = Callable[[User], Page]
+LogIn = Callable[..., Page]
+NewContext = Callable[..., BrowserContext]
 
 
 @pytest.fixture(scope="package")
@@ -47,7 +54,7 @@ def worker(transactional_db: None) -> Iterator[None]:
 
     def work() -> None:
         while not stop.wait(0.1):
-            for drain in (normalize, send_due, check_health, recover, deliver):
+            for drain in (mail, normalize, send_due, check_health, recover, deliver, erase):
                 drain()
         connections.close_all()
 
@@ -59,8 +66,15 @@ def worker(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def log_in(browser: Browser, live_server: LiveServer) -> Iterator[LogIn]:
-    """Logs a user of the factories in, and gives their page.
+def cluster(process_environment: dict[str, str]) -> Iterator[Cluster]:
+    """A real `manage.py qcluster` beside the server."""
+    with Cluster({**process_environment, "LOG_LEVEL": "ERROR"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def new_context(browser: Browser, live_server: LiveServer) -> Iterator[NewContext]:
+    """Makes contexts at the live server, with whatever options.
 
     Afterwards: nothing was written to a console as an error, and nothing was asked of another origin.
     """
@@ -84,12 +98,28 @@ def log_in(browser: Browser, live_server: LiveServer) -> Iterator[LogIn]:
             ),
         )
 
-    def log_in(user: User) -> Page:
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 900})
+    def new_context(**options: Any) -> BrowserContext:
+        options = {"viewport": {"width": 1280, "height": 900}} | options
+        context = browser.new_context(base_url=live_server.url, **options)
         context.set_default_timeout(10_000)
-        contexts.append(context)
         context.on("page", observe)
-        page = context.new_page()
+        contexts.append(context)
+        return context
+
+    yield new_context
+    for context in contexts:
+        context.close()
+    # A refused, missing or broken page is one that a test asked for; the browser notes it as an error.
+    asked_for = ("responded with a status of 4", "responded with a status of 500")
+    assert [problem for problem in problems if not any(words in problem for words in asked_for)] == []
+
+
+@pytest.fixture
+def log_in(new_context: NewContext, live_server: LiveServer) -> LogIn:
+    """Logs a user of the factories in, and gives their page."""
+
+    def log_in(user: User, **options: Any) -> Page:
+        page = new_context(**options).new_page()
         page.goto("/login")
         page.fill("[name=username]", user.username)
         page.fill("[name=password]", PASSWORD)
@@ -97,13 +127,31 @@ def log_in(browser: Browser, live_server: LiveServer) -> Iterator[LogIn]:
         page.wait_for_url(live_server.url + "/")
         return page
 
-    yield log_in
-    for context in contexts:
-        context.close()
-    # A refused or missing page is one that a test asked for; the browser notes it as an error.
-    assert [
-        problem for problem in problems if "the server responded with a status of 40" not in problem
-    ] == []
+    return log_in
+
+
+def sessions_of(sights: Iterable[Sight]) -> dict[int, str]:
+    """A session for each user who looks at something, by the user's id."""
+    keys = {}
+    for user in {sight.user for sight in sights if sight.user is not None}:
+        client = Client()
+        client.force_login(user)
+        keys[user.pk] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return keys
+
+
+def look_at(page: Page, base: str, sight: Sight, sessions: dict[int, str]) -> None:
+    """Goes to a page as the one who looks at it, and opens what is to be seen open."""
+    context = page.context
+    context.clear_cookies()
+    if sight.user is not None:
+        cookie = {"name": settings.SESSION_COOKIE_NAME, "value": sessions[sight.user.pk], "url": base}
+        context.add_cookies([cookie])  # type: ignore[list-item]
+    page.goto(base + sight.path)
+    if sight.click:
+        page.locator(sight.click).first.click()
+    if sight.press:
+        page.keyboard.press(sight.press)
 
 
 @pytest.fixture

@@ -1,37 +1,32 @@
-"""Every page by axe, light and dark; the Webhooks page and the form by keyboard alone; nothing wider than a phone."""
+"""Every sight by axe, light and dark, wide and narrow; under the policy; the Webhooks page and the form by keyboard."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from django.conf import settings as project
+from django.test.signals import template_rendered
+from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
-from phone_numbers.models import HealthCheck
+from dashboard.content_security import POLICY
+from tests.browser.conftest import LogIn, NewContext, look_at, sessions_of
+from tests.browser.sights import Sight, sights
 from tests.conftest import Tenant
 from tests.factories import AttemptFactory, DeliveryFactory, EventFactory, MessageFactory, WebhookFactory
 from webhooks.models import Attempt
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 AXE = (Path(__file__).parent / "axe.min.js").read_text()
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
-def paths(alice: Tenant) -> list[str]:
-    """Every page, with something on it."""
-    message = MessageFactory(number=alice.number, sent=True)
-    event = EventFactory(number=alice.number, message_id=message.pk)
-    webhook = WebhookFactory(number=alice.number, consecutive_failures=3)
-    delivery = DeliveryFactory(event=event, webhook=webhook)
-    AttemptFactory(delivery=delivery, status=Attempt.Status.FAILED, status_code=503, error_class="status")
-    WebhookFactory(number=alice.number, active=False, disabled_reason="gone")
-    HealthCheck.objects.create(number=alice.number, trigger="periodic", result="connected")
-    return [
-        "/", "/numbers", f"/numbers/{alice.number.pk}", "/webhooks", "/webhooks/new", f"/webhooks/{webhook.pk}",
-        f"/webhooks/{webhook.pk}/edit", f"/webhooks/{webhook.pk}/secret", f"/deliveries/{delivery.pk}", "/events",
-        f"/events/{event.pk}", "/messages", f"/messages/{message.pk}", "/live", "/event-types", "/api-keys",
-        "/nothing",
-    ]  # fmt: skip
+def there(settings: Any, transactional_db: None) -> list[Sight]:
+    settings.ROOT_URLCONF = "tests.browser.sights"
+    return sights()
 
 
 def violations(page: Page) -> list[str]:
@@ -40,35 +35,99 @@ def violations(page: Page) -> list[str]:
     return [f"{page.url} {one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
 def test_axe_finds_nothing_on_any_page(
-    scheme: str, page: Page, browser: Browser, live_server: LiveServer, paths: list[str]
+    viewport: dict[str, int], new_context: NewContext, live_server: LiveServer, there: list[Sight]
 ) -> None:
-    context = browser.new_context(
-        base_url=live_server.url,
-        storage_state=page.context.storage_state(),
-        color_scheme=scheme,  # type: ignore[arg-type]
-        reduced_motion="reduce",
-        # For axe itself, which is put into the page.
-        bypass_csp=True,
-    )
-    found = []
-    looked = context.new_page()
-    for path in paths:
-        looked.goto(path)
-        found += violations(looked)
-    context.clear_cookies()
-    looked.goto("/login")
-    found += violations(looked)
-    context.close()
+    # For axe itself, which is put into the page, the policy is set aside: the next test looks at that.
+    context = new_context(viewport=viewport, reduced_motion="reduce", bypass_csp=True)
+    page, sessions = context.new_page(), sessions_of(there)
+    found, wide = [], []
+    for sight in there:
+        page.emulate_media(color_scheme="light")
+        look_at(page, live_server.url, sight, sessions)
+        found += [f"{sight.name}, light: {one}" for one in violations(page)]
+        page.emulate_media(color_scheme="dark")
+        found += [f"{sight.name}, dark: {one}" for one in violations(page)]
+        if page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
+            wide.append(sight.name)
     assert found == []
+    assert wide == []
 
 
-@pytest.mark.parametrize("path", ["/webhooks", "/webhooks/new"])
-def test_everything_on_a_page_is_reached_by_keyboard_and_visibly(
-    path: str, page: Page, paths: list[str]
+def test_what_was_searched_for_is_replaced_by_typing(log_in: LogIn, alice: Tenant) -> None:
+    page = log_in(alice.user)
+    page.goto("/events?q=nothing")
+    page.keyboard.press("/")
+    page.keyboard.type("evt_1")
+    assert page.locator("main input[type=search]").input_value() == "evt_1"
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1280, 1440])
+def test_messages_with_long_names_and_ids_fit_the_window(width: int, log_in: LogIn, alice: Tenant) -> None:
+    alice.number.name = "Customer service and repairs, south-western branch"
+    alice.number.save()
+    long = "order-2026-11-25-000000001042-customer-service"
+    MessageFactory(number=alice.number, sent=True, correlation_id=long, content="word " * 60)
+    MessageFactory(number=alice.number, inbound=True, group_name="All of the neighbours " * 4)
+    page = log_in(alice.user, viewport={"width": width, "height": 900})
+    page.goto("/messages")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_every_page_stands_under_the_policy_and_breaks_nothing_of_it(
+    new_context: NewContext, live_server: LiveServer, there: list[Sight]
 ) -> None:
-    page.goto(path)
+    page, sessions = new_context().new_page(), sessions_of(there)
+    policies: list[tuple[str, str]] = []
+    page.on(
+        "response",
+        lambda response: (
+            policies.append((response.url, response.headers.get("content-security-policy", "")))
+            if response.request.is_navigation_request()
+            else None
+        ),
+    )
+    for sight in there:
+        look_at(page, live_server.url, sight, sessions)
+        page.wait_for_load_state("networkidle")
+    assert "unsafe" not in POLICY
+    assert [(url, policy) for url, policy in policies if policy != POLICY] == []
+    assert len(policies) == len(there)
+
+
+def test_no_page_is_forgotten(client: Any, there: list[Sight]) -> None:
+    """Each template of a page is among the sights."""
+    rendered = set()
+
+    def note(template: Any, **kwargs: Any) -> None:
+        rendered.add(template.name)
+
+    template_rendered.connect(note)
+    client.raise_request_exception = False
+    for sight in there:
+        client.logout()
+        if sight.user is not None:
+            client.force_login(sight.user)
+        client.get(sight.path)
+    template_rendered.disconnect(note)
+    folder = Path(project.BASE_DIR) / "templates"
+    pages = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*.html")
+        if '{% extends "base.html" %}' in path.read_text()
+    }
+    assert pages - rendered == set()
+
+
+@pytest.mark.parametrize("path", ["/webhooks", "/webhooks/new", "/webhooks/{webhook}"])
+def test_everything_on_a_page_is_reached_by_keyboard_and_visibly(
+    path: str, page: Page, alice: Tenant
+) -> None:
+    webhook = WebhookFactory(number=alice.number, consecutive_failures=3)
+    delivery = DeliveryFactory(event=EventFactory(number=alice.number), webhook=webhook)
+    AttemptFactory(delivery=delivery, status=Attempt.Status.FAILED, status_code=503, error_class="status")
+    page.goto(path.format(webhook=webhook.pk))
     wanted = page.evaluate(
         "() => [...document.querySelectorAll('main :is(a[href], button, input, select)')]"
         ".filter((one) => one.checkVisibility() && !one.disabled).length"
@@ -88,11 +147,45 @@ def test_everything_on_a_page_is_reached_by_keyboard_and_visibly(
     assert len(reached) == wanted
 
 
-def test_no_page_is_wider_than_a_phone(page: Page, paths: list[str]) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    wide = []
-    for path in paths[:-1]:
-        page.goto(path)
-        if page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
-            wide.append(path)
-    assert wide == []
+def test_a_webhook_is_made_and_found_by_keyboard_alone(page: Page, alice: Tenant) -> None:
+    def tab_to(selector: str) -> None:
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+                return
+        raise AssertionError(f"{selector} was not reached")
+
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    page.wait_for_url("**/webhooks")
+    page.keyboard.press("c")
+    page.wait_for_url("**/webhooks/new")
+    tab_to("#name")
+    page.keyboard.type("By keyboard")
+    tab_to("#url")
+    page.keyboard.type("https://hooks.example.com/")
+    for event in ("message.sent", "message.reply", "number.disconnected"):
+        tab_to(f"input[value='{event}']")
+        page.keyboard.press("Space")
+    tab_to("form.stack button.primary")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/webhooks/wh_\w+$"))
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    page.wait_for_url("**/webhooks")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/webhooks/wh_\w+$"))
+    assert page.locator("h1").inner_text().startswith("By keyboard")
+
+
+def test_a_question_mark_opens_the_list_of_keys_and_escape_closes_it(page: Page) -> None:
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#keys").is_visible()
+    page.goto("/events")
+    page.keyboard.press("/")
+    page.keyboard.type("?")
+    assert page.locator("main input[type=search]").input_value() == "?"
+    assert not page.locator("#keys").is_visible()

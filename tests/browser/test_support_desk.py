@@ -9,6 +9,7 @@ from tests.browser.conftest import LogIn
 from tests.browser.test_accessibility import violations
 from tests.conftest import Tenant
 from tests.factories import (
+    ApiKeyFactory,
     AttemptFactory,
     DeliveryFactory,
     EventFactory,
@@ -64,6 +65,13 @@ def test_why_a_reply_never_arrived_is_two_steps_away(desk: Page, lost_reply: Del
     expect(desk.locator("#content")).to_contain_text("503 from the receiver.")
 
 
+def test_what_was_searched_for_is_replaced_by_typing(desk: Page) -> None:
+    desk.goto("/admin/search?q=nothing")
+    desk.keyboard.press("/")
+    desk.keyboard.type("evt_1")
+    expect(desk.locator("#support-q")).to_have_value("evt_1")
+
+
 def test_what_is_found_is_mended_on_the_same_page(desk: Page, lost_reply: Delivery) -> None:
     desk.goto(f"/admin/journey/{lost_reply.event_id}")
     desk.get_by_role("button", name=f"Redeliver {lost_reply.pk}").click()
@@ -71,6 +79,44 @@ def test_what_is_found_is_mended_on_the_same_page(desk: Page, lost_reply: Delive
     expect(desk.locator(".messagelist")).to_have_text("1 will be sent again now.")
     desk.wait_for_url(f"**/admin/journey/{lost_reply.event_id}")
     assert Delivery.objects.filter(trigger=Trigger.MANUAL).exists()
+
+
+def mend(desk: Page, button: str, path: str = "") -> str:
+    """Goes there, presses the button, says yes; returns what the desk says was done."""
+    if path:
+        desk.goto(path)
+    desk.get_by_role("button", name=button).click()
+    desk.get_by_role("button", name="Yes, do it").click()
+    return desk.locator(".messagelist").inner_text()
+
+
+def test_every_act_of_the_desk_works_where_it_is_offered(
+    desk: Page, lost_reply: Delivery, alice: Tenant
+) -> None:
+    webhook, journey = lost_reply.webhook, f"/admin/journey/{lost_reply.event_id}"
+    failed = RawPayloadFactory(number=alice.number, status="failed", reason="No such field.", due_at=None)
+    key = ApiKeyFactory(workspace=alice.workspace, name="Shop backend")
+    assert "1 disabled." in mend(desk, f"Disable webhook {webhook.pk}", journey)
+    assert "1 enabled." in mend(desk, f"Enable webhook {webhook.pk}")
+    assert f"{alice.number.phone}: OPEN" in mend(desk, f"Probe the number {alice.number.pk}")
+    assert "1 will be normalized again." in mend(desk, "Run again", f"/admin/journey/{failed.pk}")
+    desk.fill("#support-q", key.text)
+    desk.keyboard.press("Enter")
+    desk.get_by_role("link", name=key.pk).click()
+    assert "1 revoked." in mend(desk, f"Revoke key {key.pk}")
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    webhook.refresh_from_db()
+    assert webhook.active
+
+
+def test_each_look_at_personal_data_is_on_record(desk: Page, lost_reply: Delivery) -> None:
+    desk.goto(f"/admin/journey/{lost_reply.event_id}")
+    expect(desk.locator("#content")).not_to_contain_text("Yes please")
+    desk.get_by_role("link", name="Show personal data (is logged)").click()
+    expect(desk.locator("#content")).to_contain_text("Yes please")
+    desk.goto(f"/admin/messaging/message/{lost_reply.event.message_id}/history/")
+    expect(desk.locator("#content")).to_contain_text("Looked at personal data.")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -93,6 +139,7 @@ def test_axe_finds_nothing_at_the_desk(
         f"/admin/journey/{lost_reply.event_id}?personal=1",
         "/admin/webhooks/delivery/",
         f"/admin/webhooks/delivery/{lost_reply.pk}/change/",
+        f"/admin/webhooks/webhook/{lost_reply.webhook_id}/change/",
     ]:
         page.goto(path)
         found += violations(page)

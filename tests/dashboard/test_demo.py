@@ -1,4 +1,5 @@
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -8,6 +9,7 @@ from pytest_django import Settings
 
 from accounts.models import ApiKey, Workspace
 from phone_numbers.models import Number
+from tests.conftest import Tenant
 from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +77,32 @@ def test_the_demo_user_sees_the_admin_only_in_development(settings: Settings) ->
     client = Client()
     client.login(username=demo["dashboardUser"], password=demo["dashboardPassword"])
     assert client.get("/admin/").status_code == 302
+
+
+def test_the_phone_that_a_new_workspace_is_shown_is_not_the_demos(alice: Tenant) -> None:
+    alice.number.delete()
+    demo = _seed()
+    text = alice.client.get("/numbers").content.decode()
+    phones = set(re.findall(r"\+\d{11}", text))
+    assert phones
+    assert demo["phone"] not in phones
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://169.254.169.254/", "http://user:word@127.0.0.1:8001/hook"]
+)
+@pytest.mark.parametrize("before", [(), ("--receiver-url", "http://127.0.0.1:8001/hook")])
+def test_a_receiver_that_no_webhook_may_have_is_refused_and_changes_nothing(
+    before: tuple[str, ...], url: str
+) -> None:
+    _seed(*before)
+    rows = list(Webhook.objects.values())
+    with pytest.raises(CommandError, match=r"^--receiver-url: .+\.$"):
+        _seed("--receiver-url", url)
+    assert list(Webhook.objects.values()) == rows
+
+
+def test_a_receiver_that_no_webhook_may_have_leaves_no_demo_behind() -> None:
+    with pytest.raises(CommandError):
+        _seed("--receiver-url", "nonsense")
+    assert not Workspace.objects.exists()

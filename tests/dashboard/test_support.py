@@ -1,6 +1,8 @@
 """The support desk: its search over all workspaces (more in tests/test_admin.py), and the journey of an event."""
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -10,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.encryption import Sealed
 from events.models import Call, RawPayload
@@ -19,12 +22,14 @@ from tests.factories import (
     AttemptFactory,
     DeliveryFactory,
     EventFactory,
+    InvitationFactory,
     MessageFactory,
+    NumberFactory,
     RawPayloadFactory,
     UserFactory,
     WebhookFactory,
 )
-from webhooks.models import Attempt, Delivery, Trigger
+from webhooks.models import Attempt, Delivery, Trigger, Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -95,8 +100,59 @@ NAMES: dict[str, Callable[[Attempt], str]] = {
 def test_every_id_on_the_way_leads_to_the_same_journey(name: str, desk: Client, alice: Tenant) -> None:
     attempt = failed_attempt(alice)
     id = NAMES[name](attempt)
-    assert f'href="{reverse("journey", args=[attempt.delivery_id])}"' in found(desk, id)
-    assert attempt.pk in journey(desk, id)
+    of = id if name == "id of a message" else attempt.delivery_id
+    assert f'href="{reverse("journey", args=[of])}"' in found(desk, id)
+    assert attempt.pk in journey(desk, of)
+
+
+def words_of(page: str) -> str:
+    """What a page says, as one line without its tags."""
+    return " ".join(re.sub(r"<[^>]*>", "", page).split())
+
+
+@pytest.mark.parametrize("by", ["phone", "message"])
+def test_a_contacts_messages_are_shown_each_with_what_became_of_it(
+    by: str, desk: Client, alice: Tenant
+) -> None:
+    attempt = failed_attempt(alice)
+    event, first = attempt.delivery.event, attempt.delivery.webhook
+    Webhook.objects.filter(pk=first.pk).update(name="Billing")
+    other = WebhookFactory(number=alice.number, name="CRM")
+    DeliveryFactory(event=event, webhook=other, status=Delivery.Status.DELIVERED, due_at=None)
+    text = found(desk, CONTACT if by == "phone" else event.message_id)
+    assert "1 exhausted (Billing: 503 Service Unavailable), 1 delivered (CRM)" in words_of(text)
+    assert 'data-tone="bad">1 exhausted<' in text
+    assert text.count(">Journey<") == 1
+    assert reverse("journey", args=[event.message_id]) in text
+    assert reverse("admin:webhooks_delivery_change", args=[attempt.delivery_id]) in text
+
+
+def test_a_contacts_messages_come_newest_first_and_each_with_its_own_events(
+    desk: Client, alice: Tenant
+) -> None:
+    old, new = failed_attempt(alice).delivery.event, failed_attempt(alice).delivery.event
+    quiet = MessageFactory(number=alice.number, inbound=True, contact_phone=CONTACT)
+    text = found(desk, CONTACT)
+    places = [text.index(id) for id in (quiet.pk, new.message_id, new.pk, old.message_id, old.pk)]
+    assert places == sorted(places)
+    assert text.count("No event came of it") == 1
+
+
+def test_many_webhooks_of_one_outcome_are_counted_and_three_are_named(desk: Client, alice: Tenant) -> None:
+    event = failed_attempt(alice).delivery.event
+    for _ in range(5):
+        webhook = WebhookFactory(number=alice.number, name="Copy")
+        DeliveryFactory(event=event, webhook=webhook, status=Delivery.Status.DELIVERED, due_at=None)
+    assert "5 delivered (Copy; Copy; Copy and 2 more)" in words_of(found(desk, CONTACT))
+
+
+def test_who_may_not_look_at_deliveries_is_told_of_none(alice: Tenant) -> None:
+    attempt = failed_attempt(alice)
+    text = found(agent("view_message", "view_event"), CONTACT)
+    assert attempt.delivery.event_id in text
+    assert "exhausted" not in text
+    assert attempt.delivery_id not in text
+    assert attempt.delivery.event.raw_payload_id not in text
 
 
 def test_an_id_that_two_workspaces_gave_finds_both(desk: Client, alice: Tenant, bob: Tenant) -> None:
@@ -117,6 +173,24 @@ def test_keys_users_and_calls_are_found(desk: Client, bob: Tenant) -> None:
     }
     for text, expected in names.items():
         assert expected in found(desk, text)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({}, "open until"),
+        ({"expires_at": timezone.now()}, "expired"),
+        ({"accepted_at": timezone.now()}, "accepted"),
+        ({"withdrawn_at": timezone.now()}, "withdrawn"),
+        ({"sent_at": None}, "could not be sent"),
+        ({"sent_at": None, "due_at": timezone.now()}, "was not sent yet"),
+    ],
+)
+def test_an_invitation_is_found_with_what_became_of_it(
+    desk: Client, alice: Tenant, state: dict[str, Any], words: str
+) -> None:
+    InvitationFactory(workspace=alice.workspace, email="joe@example.com", **state)
+    assert words in found(desk, "Joe@example.com")
 
 
 @pytest.mark.parametrize("text", ["\0", "+447700900999", "%", "_", "evt_", "wak_", "wak__", "é" * 400])
@@ -146,6 +220,15 @@ def test_a_journey_shows_payload_event_webhooks_and_attempts(desk: Client, alice
         "503 Service Unavailable", "Exhausted", deaf.name, "Not subscribed",
     ]:  # fmt: skip
         assert expected in text
+
+
+def test_a_journey_folds_away_the_webhooks_of_other_numbers(desk: Client, alice: Tenant) -> None:
+    event = EventFactory(number=alice.number)
+    other = WebhookFactory(number=NumberFactory(workspace=alice.workspace))
+    text = desk.get(f"/admin/journey/{event.pk}").content.decode()
+    assert "1 webhook of other numbers" in text
+    assert other.pk in text
+    assert "The workspace has no webhook." not in text
 
 
 def test_a_message_without_an_event_says_that_nobody_was_told(desk: Client, alice: Tenant) -> None:
@@ -211,6 +294,17 @@ def test_a_journey_needs_the_permission_to_look_at_all_its_parts(alice: Tenant) 
     attempt = failed_attempt(alice)
     path = reverse("journey", args=[attempt.delivery_id])
     assert agent("view_event").get(path).status_code == 403
+
+
+def test_a_journey_offers_to_recover_where_something_is_held_and_the_webhook_is_on(
+    desk: Client, alice: Tenant
+) -> None:
+    delivery = failed_attempt(alice).delivery
+    offer = "<button>Recover what was missed<"
+    assert offer in journey(desk, delivery.pk)
+    delivery.webhook.active = False
+    delivery.webhook.save()
+    assert offer not in journey(desk, delivery.pk)
 
 
 def test_who_may_only_look_is_offered_no_act(alice: Tenant) -> None:

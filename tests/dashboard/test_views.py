@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +15,8 @@ from django.utils import timezone
 from accounts.models import ApiKey, Membership
 from dashboard.content_security import POLICY
 from events.catalog import EVENT_TYPES
-from events.models import RawPayload
+from events.models import Event, RawPayload
+from events.retention import blank_events
 from messaging.models import Message
 from phone_numbers.models import HealthCheck, Number
 from phone_numbers.registering import remove
@@ -27,8 +29,10 @@ from tests.factories import (
     MessageFactory,
     NumberFactory,
     RawPayloadFactory,
+    UserFactory,
     WebhookFactory,
 )
+from webhooks import counting, tasks
 from webhooks.models import Attempt, Delivery
 
 pytestmark = pytest.mark.django_db
@@ -83,7 +87,19 @@ def test_no_page_carries_inline_script_or_style(path: str, alice: Tenant) -> Non
     assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=", response.content.decode()) == []
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/live/rows", "/overview/attention", "/overview/events", "/find"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *PAGES,
+        "/live/rows",
+        "/overview/attention",
+        "/overview/events",
+        "/find",
+        "/events/new",
+        "/messages/new",
+        "/numbers/try",
+    ],
+)
 def test_anonymous_visitors_log_in_first(path: str, db: None) -> None:
     response = Client().get(path)
     assert urlsplit(response["location"]).path == "/login"
@@ -112,6 +128,12 @@ def test_a_user_without_a_workspace_is_told_so(charlie: object) -> None:
     response = client.get("/webhooks")
     assert response.status_code == 403
     assert "You do not belong to a workspace yet" in response.content.decode()
+    assert "/admin/" not in response.content.decode()
+
+
+def test_staff_without_a_workspace_learn_where_one_is_made(client: Client, db: None) -> None:
+    client.force_login(UserFactory(is_staff=True))
+    assert 'href="/admin/"' in client.get("/").content.decode()
 
 
 def test_an_unknown_address_offers_to_look_something_up(alice: Tenant) -> None:
@@ -171,14 +193,90 @@ def test_the_overview_shows_what_needs_a_person(alice: Tenant) -> None:
     assert "Healthy" not in text
 
 
+def test_the_overview_shows_what_is_worst_first_be_it_a_webhook_or_a_number(alice: Tenant) -> None:
+    WebhookFactory(number=alice.number, name="Empty", events=[])
+    NumberFactory(workspace=alice.workspace, name="Lost", state=Number.State.CLOSE)
+    WebhookFactory(number=alice.number, name="Broken", consecutive_failures=12)
+    text = page(alice.client, "/overview/attention")
+    assert text.index("Broken") < text.index("Lost") < text.index("Empty")
+
+
 def test_the_overview_counts_attempts_by_outcome(alice: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number)
-    delivery = DeliveryFactory(event=EventFactory(number=alice.number), webhook=webhook)
-    AttemptFactory(delivery=delivery, status=Attempt.Status.FAILED)
-    AttemptFactory(delivery=delivery, number=2)
+    counting.count([(webhook.pk, "failed", 16_000), (webhook.pk, "retried", 100)], timezone.now())
     text = page(alice.client, "/")
-    assert "0 at the first try, 1 after a retry, 1 failed" in text
+    assert "UTC: 1 after a retry, 1 failed" in text
     assert "50 %" in text
+
+
+def test_a_first_try_that_failed_counts_before_its_retry_has_ended(alice: Tenant) -> None:
+    pk = WebhookFactory(number=alice.number).pk
+    counting.count([(pk, "first", 100)] * 132 + [(pk, "not_first", 100)] * 12, timezone.now())
+    counting.count([(pk, "failed", 100)] * 5, timezone.now())
+    text = page(alice.client, "/")
+    assert "<dt>First try</dt><dd>91.7 %<small>12 failed at first</small>" in text
+    assert "17 of 149 failed" in text
+    assert "UTC: 132 at the first try, 17 failed" in text
+
+
+def test_the_overview_counts_nothing_of_others(alice: Tenant, bob: Tenant) -> None:
+    counting.count([(WebhookFactory(number=bob.number).pk, "failed", 100)], timezone.now())
+    AttemptFactory(delivery__event__number=alice.number)
+    assert "0 of 0 failed" in page(alice.client, "/")
+
+
+def test_an_overview_of_nothing_teaches_the_first_steps(alice: Tenant) -> None:
+    text = page(alice.client, "/")
+    assert "From nothing to the first webhook" in text
+    assert "/numbers/try" in text
+
+
+def test_a_disabled_webhook_is_enabled_and_recovered_from_the_overview(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, active=False, disabled_reason="gone")
+    delivery = DeliveryFactory(
+        event=EventFactory(number=alice.number), webhook=webhook, status=Delivery.Status.HELD, due_at=None
+    )
+    assert f'action="/webhooks/{webhook.pk}/enable"' in page(alice.client, "/")
+    said(alice.client, f"/webhooks/{webhook.pk}/enable", recover="1")
+    delivery.refresh_from_db()
+    assert delivery.status == Delivery.Status.PENDING
+
+
+@pytest.mark.parametrize(("path", "factory"), [("events", EventFactory), ("messages", MessageFactory)])
+def test_what_is_new_is_announced_and_not_inserted(
+    path: str, factory: Any, alice: Tenant, bob: Tenant
+) -> None:
+    shown = factory(number=alice.number)
+    query = {"after": shown.pk}
+    assert "Show" not in page(alice.client, f"/{path}/new", **query)
+    factory(number=bob.number)
+    for _ in range(3):
+        factory(number=alice.number)
+    assert f"Show 3 new {path}" in page(alice.client, f"/{path}/new", **query)
+    assert "Show" not in page(alice.client, f"/{path}/new", number="num_x", **query)
+    narrow = {"type": "message.sent"} if path == "events" else {"status": "QUEUED"}
+    text = page(alice.client, f"/{path}/new", **query, **narrow)
+    assert "Show 3 new" in text
+    assert f"/{path}?{next(iter(narrow))}=" in text
+    for _ in range(97):
+        factory(number=alice.number)
+    assert "Show 99+ new" in page(alice.client, f"/{path}/new", **query)
+
+
+def test_the_overview_names_who_waits_longest(alice: Tenant) -> None:
+    for name, minutes in (("Slow", 11), ("Quick", 2)):
+        DeliveryFactory(
+            event=EventFactory(number=alice.number),
+            webhook=WebhookFactory(number=alice.number, name=name),
+            created_at=timezone.now() - timedelta(minutes=minutes),
+        )
+    text = page(alice.client, "/")
+    assert re.search(r"11 m \d\d s</time><small><a [^>]*>Slow<", text)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/profile", "/members", "/login", "/nothing"])
+def test_no_page_is_kept_by_a_browser_or_a_proxy(path: str, alice: Tenant) -> None:
+    assert "no-store" in alice.client.get(path)["Cache-Control"]
 
 
 # --- Events
@@ -187,7 +285,7 @@ def test_the_overview_counts_attempts_by_outcome(alice: Tenant) -> None:
 def test_an_event_explains_who_was_told_and_who_was_not(alice: Tenant) -> None:
     told = WebhookFactory(number=alice.number, name="Told")
     WebhookFactory(number=alice.number, name="Deaf", events=["message.read"])
-    other = NumberFactory(workspace=alice.workspace)
+    other = NumberFactory(workspace=alice.workspace, phone="+5511988881021")
     WebhookFactory(number=other, name="Other")
     payload = RawPayloadFactory(number=alice.number, body='{"theirs":"words"}')
     event = EventFactory(number=alice.number, raw_payload=payload)
@@ -196,9 +294,19 @@ def test_an_event_explains_who_was_told_and_who_was_not(alice: Tenant) -> None:
     text = page(alice.client, f"/events/{event.pk}")
     assert "1 of 1 delivered" in text
     assert "Its list does not hold message.sent: message.read." in text
-    assert f"It belongs to {other.phone}." in text
+    assert "1 webhook of other numbers" in text
+    assert "It belongs to +55 11 98888-1021." in text
     assert "It was created after the event." in text
     assert "theirs" in text
+
+
+def test_an_event_shows_which_of_its_fields_were_blanked(alice: Tenant) -> None:
+    event = EventFactory(number=alice.number)
+    assert "as delivered" in page(alice.client, f"/events/{event.pk}")
+    blank_events(Event.objects.all())
+    text = page(alice.client, f"/events/{event.pk}")
+    assert "as it is kept" in text
+    assert '<span class="k">&quot;content&quot;</span>: <span class="gone">blanked</span>' in text
 
 
 @pytest.mark.parametrize("event_type", [one.name for one in EVENT_TYPES])
@@ -276,6 +384,20 @@ def test_a_message_shows_its_life_and_what_answered_it(alice: Tenant) -> None:
     assert "+55 11 97777-0142" in text
 
 
+def test_a_reply_leads_to_what_it_quotes(alice: Tenant) -> None:
+    message = MessageFactory(number=alice.number, sent=True)
+    reply = MessageFactory(number=alice.number, inbound=True, quoted_external_id=message.external_id)
+    found = re.search(r'href="(/find[^"]+)"', page(alice.client, f"/messages/{reply.pk}"))
+    assert found is not None
+    assert alice.client.get(found[1])["location"] == f"/messages/{message.pk}"
+
+
+def test_a_scheduled_message_says_for_when(alice: Tenant) -> None:
+    at = timezone.now().replace(year=2099, month=2, day=24)
+    message = MessageFactory(number=alice.number, status="QUEUED", deliver_at=at, due_at=at)
+    assert "24 Feb" in page(alice.client, f"/messages/{message.pk}")
+
+
 @pytest.mark.parametrize("by", ["pk", "correlation_id", "external_id", "contact_phone"])
 def test_a_message_is_found_by_whatever_is_known_of_it(by: str, alice: Tenant) -> None:
     message = MessageFactory(number=alice.number, sent=True, contact_phone="+5511977770142")
@@ -314,6 +436,13 @@ def test_a_number_shows_its_checks_webhooks_and_events(alice: Tenant) -> None:
     text = page(alice.client, f"/numbers/{alice.number.pk}")
     assert "The last 1 health checks: 1 healthy" in text
     assert "message.sent" in text
+
+
+def test_a_number_says_where_its_provider_is_to_post_to_its_owners(alice: Tenant, reader: Client) -> None:
+    Number.objects.filter(pk=alice.number.pk).update(provider="waha")
+    token = Number.objects.get(pk=alice.number.pk).ingest_token
+    assert f"/ingest/waha/{token}" in page(alice.client, f"/numbers/{alice.number.pk}")
+    assert token not in page(reader, f"/numbers/{alice.number.pk}")
 
 
 def test_a_number_is_added(alice: Tenant) -> None:
@@ -374,8 +503,33 @@ def test_a_number_is_removed_restored_and_purged(alice: Tenant) -> None:
     alice.number.refresh_from_db()
     assert alice.number.deleted_at is None
     said(alice.client, f"{path}/remove")
-    said(alice.client, f"{path}/purge")
+    assert "Counting what there is" in said(alice.client, f"{path}/purge")
+    assert "is being erased" in page(alice.client, "/numbers")
+    tasks.erase()
     assert not Number.objects.filter(pk=alice.number.pk).exists()
+    progress = alice.client.get(f"{path}/purge/progress")
+    assert (progress.status_code, "Nothing is left" in progress.content.decode()) == (286, True)
+
+
+def test_a_purge_is_stopped(alice: Tenant, bob: Tenant) -> None:
+    path = f"/numbers/{alice.number.pk}"
+    said(alice.client, f"{path}/remove")
+    said(alice.client, f"{path}/purge")
+    assert "Erasing" not in page_of(bob.client, f"{path}/purge/progress")
+    assert bob.client.post(f"{path}/purge/stop").status_code == 404
+    assert "the rest is kept" in said(alice.client, f"{path}/purge/stop")
+    assert "nothing to stop" in said(alice.client, f"{path}/purge/stop")
+
+
+def page_of(client: Client, path: str) -> str:
+    return client.get(path).content.decode()
+
+
+def test_the_banner_leads_to_where_a_webhook_can_be_made_to_arrive(alice: Tenant, bob: Tenant) -> None:
+    assert 'href="/numbers/try"' in page(alice.client, "/")
+    assert alice.client.get("/numbers/try")["location"] == f"/numbers/{alice.number.pk}#simulate"
+    Number.objects.filter(pk=bob.number.pk).update(provider="meta")
+    assert bob.client.get("/numbers/try")["location"] == "/numbers"
 
 
 @pytest.mark.parametrize("what", ["text", "reply", "reaction", "group"])
@@ -386,6 +540,14 @@ def test_the_simulator_plays_what_somebody_writes(what: str, alice: Tenant) -> N
     assert "Watch it arrive" in text
     body = RawPayload.objects.get(number=alice.number).body
     assert (sent.external_id in body) == (what in {"reply", "reaction"})
+
+
+def test_the_simulator_fails_a_send(alice: Tenant) -> None:
+    text = said(
+        alice.client, f"/numbers/{alice.number.pk}/simulate", what="failure", **{"from": "+12025550199"}
+    )
+    assert "Failed send: played." in text
+    assert Message.objects.get().contact_phone == "+12025550001"
 
 
 @pytest.mark.parametrize("what", ["flap", "down", "logout", "up"])
@@ -496,6 +658,26 @@ def test_what_is_not_found_is_said(alice: Tenant, bob: Tenant) -> None:
     for text in ["", "nothing", webhook.pk, "nul\0", bob.number.phone]:
         response = alice.client.get("/find", {"q": text}, follow=True)
         assert "Nothing in this workspace" in response.content.decode()
+
+
+def test_a_message_that_came_in_was_received(alice: Tenant) -> None:
+    MessageFactory(number=alice.number, inbound=True)
+    text = page(alice.client, "/messages")
+    assert 'data-label="Received"' in text
+    assert "Accepted" not in text
+
+
+def test_an_event_leads_to_its_number(alice: Tenant) -> None:
+    event = EventFactory(number=alice.number)
+    assert f'href="/numbers/{alice.number.pk}"' in page(alice.client, f"/events/{event.pk}")
+
+
+def test_what_is_not_found_stays_in_the_field_beside_no_rows(alice: Tenant) -> None:
+    event = EventFactory(number=alice.number)
+    text = alice.client.get("/find", {"q": "11 97777-0142"}, follow=True).content.decode()
+    assert 'value="11 97777-0142"' in text
+    assert "A phone needs its country code" in text
+    assert event.pk not in text
 
 
 # --- Who may

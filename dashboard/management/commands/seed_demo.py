@@ -3,8 +3,10 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
 from dashboard import demo
+from webhooks.targets import TargetError
 
 
 class Command(BaseCommand):
@@ -16,6 +18,7 @@ class Command(BaseCommand):
             "--receiver-url", help="also subscribe a webhook there to all of the demo number's events"
         )
 
+    @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             made = demo.seed()
@@ -30,7 +33,10 @@ class Command(BaseCommand):
             "dashboardPassword": made.password,
         }
         if options["receiver_url"]:
-            webhook = demo.listen(made, options["receiver_url"])
+            try:
+                webhook = demo.listen(made, options["receiver_url"])
+            except TargetError as problem:
+                raise CommandError(f"--receiver-url: {problem}") from problem
             answer |= {"webhookId": webhook.pk, "webhookSecret": demo.secret_of(webhook)}
         if options["json"]:
             self.stdout.write(json.dumps(answer))
