@@ -1,6 +1,7 @@
 """The public Python client of the service that this one follows, unmodified but for its transport, works against us."""
 
 import json
+import time
 import urllib.request
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,9 +13,12 @@ from django.utils import timezone
 from pilot_status import ConflictError, NotFoundError, PilotStatusClient, ValidationError
 from pytest_django.live_server_helper import LiveServer
 
+from events.tasks import normalize
 from messaging.models import Message
+from messaging.tasks import send_due
 from tests.conftest import Tenant
 from tests.factories import ApiKeyFactory, MessageFactory, NumberFactory
+from tests.web_process import Start, WebProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +28,7 @@ TEXT = {"destinationNumber": "+447700900123", "text": "Your order has shipped"}
 class Transport:
     """Sends the client's requests to the test's server; keeps the headers of the last answer."""
 
-    def __init__(self, server: LiveServer) -> None:
+    def __init__(self, server: LiveServer | WebProcess) -> None:
         self.host = urlsplit(server.url)
         self.headers: Mapping[str, str] = {}
 
@@ -70,6 +74,44 @@ def test_a_message_is_sent_and_found_by_three_names(client: PilotStatusClient, a
             is None
         )
         assert details["metaPricing"] is None
+
+
+def test_a_day_of_a_shop_against_the_web_process(alice: Tenant, start_web: Start) -> None:
+    """Messages and numbers in one go, with what the worker does in between."""
+    transport = Transport(start_web())
+    client = PilotStatusClient(api_key=alice.key, transport=transport)
+    number = client.numbers.create({"name": "Till", "number": "+44 7700 900199"})["instance"]["id"]
+    assert number in {listed["id"] for listed in client.numbers.list()}
+    assert client.numbers.get_status(number)["state"] == "OPEN"
+    assert client.numbers.update(number, {"settings": {"ignoreGroups": True}})["settings"]["ignoreGroups"]
+
+    shop = PilotStatusClient(api_key=alice.key, transport=transport, whatsapp_number_id=number)
+    accepted = shop.messages.send(TEXT, idempotency_key="order-42-shipped")
+    assert shop.messages.send(TEXT, idempotency_key="order-42-shipped") == accepted
+    assert transport.headers["idempotent-replayed"] == "true"
+    later = shop.messages.send(TEXT | {"deliverAt": (timezone.now() + timedelta(hours=1)).isoformat()})
+    assert shop.messages.cancel([later["id"]]) == {"cancelled": [later["id"]], "failed": []}
+    send_due()
+    until = time.monotonic() + 20
+    while (details := shop.messages.get(accepted["id"]))["status"] != "READ":
+        assert time.monotonic() < until, details
+        normalize()
+        time.sleep(0.1)
+    for name in (accepted["correlationId"], details["externalMessageId"]):
+        assert shop.messages.get(name) == details
+    history = {message["id"]: message["status"] for message in shop.messages.history()["messages"]}
+    assert history == {accepted["id"]: "READ", later["id"]: "CANCELED"}
+
+    assert client.numbers.delete(number)["ok"]
+    assert number not in {listed["id"] for listed in client.numbers.list()}
+    with pytest.raises(NotFoundError):
+        shop.messages.send(TEXT)
+    assert client.numbers.restore(number)["ok"]
+    assert client.numbers.get(number)["deletedAt"] is None
+    assert client.numbers.delete(number)["ok"]
+    assert client.numbers.purge(number) == {"ok": True}
+    with pytest.raises(NotFoundError):
+        client.numbers.get(number)
 
 
 def test_media_are_sent_with_their_text_as_caption(client: PilotStatusClient) -> None:
