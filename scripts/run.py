@@ -25,12 +25,10 @@ STOPS_WITHIN_SECONDS = 15
 
 
 class Part:
-    """One long-running process with its lines prefixed. `stop_with`: the signal that asks its whole group to finish."""
+    """One long-running process, and what it starts, with their lines prefixed."""
 
-    def __init__(
-        self, name: str, command: list[str], environment: dict[str, str], stop_with: signal.Signals
-    ) -> None:
-        self.name, self.stop_with = name, stop_with
+    def __init__(self, name: str, command: list[str], environment: dict[str, str]) -> None:
+        self.name = name
         self.process = subprocess.Popen(
             command,
             cwd=HOME,
@@ -54,7 +52,7 @@ class Part:
         return self.process.poll() is None
 
     def ask_to_stop(self) -> None:
-        self._signal(self.stop_with)
+        self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
@@ -182,7 +180,9 @@ def announce(web: str, receiver: str, demo: dict[str, str], data_dir: str) -> No
   Dashboard   {web}/
   Login       {demo["dashboardUser"]}  {demo["dashboardPassword"]}
   API key     {demo["apiKey"]}
+  Number      {demo["numberId"]}  {demo["phone"]}
   Receiver    {receiver}/   shows what arrives
+  Reference   {web}/docs   every call of the API; docs/README.md has the guides
 
   Make webhooks arrive:
 
@@ -203,17 +203,15 @@ def run(parts: list[Part]) -> None:
     manage(environment, "migrate", "--verbosity", "0")
     demo = json.loads(manage(environment, "seed_demo", "--json", "--receiver-url", f"{receiver}/hook"))
 
-    def start(name: str, command: list[str], stop_with: signal.Signals = signal.SIGTERM, **more: str) -> None:
-        parts.append(Part(name, [sys.executable, *command], environment | more, stop_with))
+    def start(name: str, command: list[str], **more: str) -> None:
+        parts.append(Part(name, [sys.executable, *command], environment | more))
 
     start(
         "receiver",
         ["scripts/receiver.py", "--port", str(receiver_port)],
         WEBHOOK_SECRET=demo["webhookSecret"],
     )
-    # As a group, django-q2 understands Ctrl-C: the sentinel, the pusher and the monitor ignore it, the main process
-    # stops the cluster, and each worker's drain ends after what it holds. SIGTERM would kill them in the middle.
-    start("worker", ["manage.py", "qcluster"], signal.SIGINT)
+    start("worker", ["manage.py", "qcluster"])
     # On SQLite one thread is the fastest, because it keeps the writers from queueing for the one write lock.
     threads = "1" if environment.get("DATABASE_URL", "sqlite").startswith("sqlite") else "4"
     granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(web_port)]

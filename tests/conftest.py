@@ -14,12 +14,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import Workspace
 from phone_numbers.models import Number
 from tests.factories import ApiKeyFactory, MembershipFactory, NumberFactory, UserFactory, WorkspaceFactory
 
-pytest_plugins = ["tests.receivers"]
+pytest_plugins = ["tests.receivers", "tests.web_process"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,21 @@ def process_environment(transactional_db: None) -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
 
 
+@pytest.fixture
+def database_away(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Nothing answers where the database is looked for. Not together with `db`, whose transaction it would end."""
+    with django_db_blocker.unblock():
+        connection.close()
+        settings = connection.settings_dict
+        name, port = settings["NAME"], settings["PORT"]
+        settings["NAME"], settings["PORT"] = "/nonexistent/db.sqlite3", 1
+        try:
+            yield
+        finally:
+            connection.close()
+            settings["NAME"], settings["PORT"] = name, port
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _empty_queue() -> Iterator[None]:
     """Leaves nothing in Redis; the ORM broker's queue is a table of the test database."""
@@ -98,7 +114,7 @@ def _empty_queue() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fails what is skipped although it is marked with a name that MUST_RUN lists (.ci/run: the browser tests)."""
+    """Fails what is skipped although it is marked with a name that MUST_RUN lists (.ci/run: browser, languages)."""
     report = yield
     demanded = [name for name in os.environ.get("MUST_RUN", "").split() if item.get_closest_marker(name)]
     if report.skipped and demanded:

@@ -10,6 +10,8 @@ DeliveryFactory(event=…, webhook=…)                 pending and due now
 import base64
 import json
 import os
+import secrets
+from datetime import timedelta
 from typing import Any
 
 import factory
@@ -17,7 +19,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from accounts.models import ApiKey, Membership, Workspace
+from accounts.models import ApiKey, EmailChange, Invitation, Membership, Workspace, sha256
 from events.catalog import BY_NAME
 from events.models import Event, RawPayload
 from messaging.models import Message
@@ -52,6 +54,38 @@ class MembershipFactory(DjangoModelFactory[Membership]):
     workspace = factory.SubFactory(WorkspaceFactory)
     user = factory.SubFactory(UserFactory)
     role = Membership.Role.OWNER
+
+
+class InvitationFactory(DjangoModelFactory[Invitation]):
+    """Open, with its e-mail sent; `.token` is what the link in it holds."""
+
+    class Meta:
+        model = Invitation
+
+    workspace = factory.SubFactory(WorkspaceFactory)
+    email = factory.Sequence(lambda n: f"invited-{n}@example.com")
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+    sent_at = factory.LazyFunction(timezone.now)
+
+    @classmethod
+    def _create(cls, model_class: type[Invitation], *args: Any, **kwargs: Any) -> Invitation:
+        token = secrets.token_urlsafe(32)
+        invitation = model_class(*args, **kwargs, digest=sha256(token))
+        invitation.save()
+        invitation.token = token
+        return invitation
+
+
+class EmailChangeFactory(DjangoModelFactory[EmailChange]):
+    """Asked for, with its e-mail sent."""
+
+    class Meta:
+        model = EmailChange
+
+    user = factory.SubFactory(UserFactory)
+    old_email = factory.SelfAttribute("user.email")
+    email = factory.Sequence(lambda n: f"new-{n}@example.com")
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=1))
 
 
 class ApiKeyFactory(DjangoModelFactory[ApiKey]):

@@ -111,16 +111,7 @@ def test_the_api_schema_has_no_warning(tmp_path: Path) -> None:
     call_command("spectacular", "--fail-on-warn", "--validate", file=str(tmp_path / "openapi.yaml"))
 
 
-PAGES = [HOME / "README.md", *sorted((HOME / "docs").rglob("*.md"))]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
-def test_the_links_of_every_page_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", page.read_text())
-    assert [target for target in targets if not (page.parent / target).exists()] == []
-
-
-def test_the_index_of_the_docs_lists_every_page() -> None:
-    index = (HOME / "docs" / "README.md").read_text()
-    pages = [str(page.relative_to(HOME / "docs")) for page in PAGES[1:] if page.name != "README.md"]
-    assert [page for page in pages if f"({page})" not in index] == []
+def test_no_style_asks_for_the_size_of_a_container() -> None:
+    """Inside a fieldset Chromium (156) shows nothing then of what it had parsed before a pause."""
+    for sheet in (HOME / "static").glob("*.css"):
+        assert not re.findall(r"container-type|@container", sheet.read_text()), sheet.name

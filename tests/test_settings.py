@@ -1,5 +1,6 @@
 """Production does not start without its secrets, and everything that can be set is documented."""
 
+import json
 import os
 import re
 import subprocess
@@ -61,11 +62,59 @@ def test_production_has_no_demo_and_reaches_no_private_network(tmp_path: Path) -
     assert result.stdout.strip() == "False []"
 
 
+ASKED = """
+import json
+from django.conf import settings
+from django.test import Client
+
+login = Client(headers={"host": "webhooks.example.com"}).get("/login", secure=True)
+token = login.cookies["csrftoken"]
+print(json.dumps({
+    "csrf cookie": [token["secure"], token["samesite"]],
+    "session cookie": [
+        settings.SESSION_COOKIE_SECURE, settings.SESSION_COOKIE_HTTPONLY, settings.SESSION_COOKIE_SAMESITE
+    ],
+    "frames": login["X-Frame-Options"],
+    "https only": login["Strict-Transport-Security"],
+    "sniffing": login["X-Content-Type-Options"],
+    "referrer": login["Referrer-Policy"],
+    "plain http": Client(headers={"host": "webhooks.example.com"}).get("/login")["Location"],
+    "another host": Client(headers={"host": "evil.example"}).get("/login", secure=True).status_code,
+    "a host that a proxy tells of": Client(
+        headers={"host": "webhooks.example.com", "x-forwarded-host": "evil.example"}
+    ).get("/nothing", secure=True).status_code,
+}))
+"""
+
+
+def test_production_answers_browsers_strictly(tmp_path: Path) -> None:
+    _manage(tmp_path, "collectstatic", "--no-input", **PRODUCTION)
+    result = _manage(tmp_path, "shell", "--no-imports", "-c", ASKED, **PRODUCTION, LOG_LEVEL="CRITICAL")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {
+        "csrf cookie": [True, "Lax"],
+        "session cookie": [True, True, "Lax"],
+        "frames": "DENY",
+        "https only": "max-age=31536000",
+        "sniffing": "nosniff",
+        "referrer": "same-origin",
+        "plain http": "https://webhooks.example.com/login",
+        "another host": 400,
+        "a host that a proxy tells of": 404,
+    }
+
+
 def test_development_needs_nothing_and_keeps_its_secrets_to_itself(tmp_path: Path) -> None:
     assert _manage(tmp_path, "check").returncode == 0
     secrets = list((tmp_path / "data").glob("development-*"))
     assert {secret.name for secret in secrets} == {"development-secret-key", "development-encryption-keys"}
     assert {secret.stat().st_mode & 0o777 for secret in secrets} == {0o600}
+
+
+def test_a_line_of_the_log_is_printed_once(tmp_path: Path) -> None:
+    ask = "from django.test import Client; Client(headers={'host': 'localhost'}).get('/v1/nothing')"
+    printed = _manage(tmp_path, "shell", "--no-imports", "-c", ask).stderr
+    assert printed.count("Not Found: /v1/nothing") == 1, printed
 
 
 def test_a_development_secret_is_made_once(tmp_path: Path) -> None:
@@ -98,6 +147,10 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     assert sorted(rows) == _names_read_by_settings()
 
 
+# A client of somebody else's server: what it reads is not a setting of this one.
+CLIENTS = {"webhooks/management/commands/listen.py"}
+
+
 def test_only_the_settings_read_the_environment() -> None:
     apps = ["accounts", "phone_numbers", "messaging", "events", "webhooks", "dashboard"]
     readers = [
@@ -106,4 +159,4 @@ def test_only_the_settings_read_the_environment() -> None:
         for path in (HOME / app).rglob("*.py")
         if re.search(r"os\.environ|getenv", path.read_text())
     ]
-    assert readers == []
+    assert set(readers) == CLIENTS

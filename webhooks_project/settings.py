@@ -9,10 +9,13 @@ import secrets
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 django_stubs_ext.monkeypatch()
 
@@ -96,12 +99,15 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.content_security.ContentSecurityMiddleware",
+    "dashboard.caching.CachingMiddleware",
+    "accounts.rate_limits.RateLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.refusals.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "webhooks_project.urls"
@@ -178,8 +184,35 @@ Q_CLUSTER = {
     **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
 }
 
+# What the API counts (accounts/rate_limits.py): in Redis, for all web processes together; without it each by itself.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "counts": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": Q_CLUSTER["name"],
+        # A call does not wait for a Redis that is gone; one try more, as an idle connection may have been closed.
+        "OPTIONS": {
+            "socket_connect_timeout": 0.25,
+            "socket_timeout": 0.25,
+            "retry": Retry(NoBackoff(), 1),
+        },
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "counts",
+        # A count that is pushed out begins anew.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+}
+
 # How long a drain without work stays awake, and how far ahead it waits for work that is not due yet (accounts/wake.py).
 DRAIN_LINGER_SECONDS: float = env.float("DRAIN_LINGER_SECONDS", default=0.5)
+# In how many processes at once deliveries are sent, over all workers. SQLite has one writer at a time.
+DELIVER_SLOTS: int = env.int(
+    "DELIVER_SLOTS", default=1 if "sqlite" in _database["ENGINE"] else max(1, Q_CLUSTER["workers"] // 2)
+)
 DRAIN_HORIZON_SECONDS: float = env.float("DRAIN_HORIZON_SECONDS", default=65)
 
 # --- Users, pages, API ------------------------------------------------------------------------------------------
@@ -190,29 +223,65 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Links in e-mails (accounts/mailing.py): to set a new password in seconds, to take an invitation up.
+PASSWORD_RESET_TIMEOUT = 24 * 60 * 60
+INVITATION_LASTS = timedelta(days=max(1, env.int("INVITATION_DAYS", default=7)))
+INVITATIONS_PER_HOUR: int = env.int("INVITATIONS_PER_HOUR", default=50)
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
+
+# Behind a proxy that ends TLS, its X-Forwarded-Proto says whether a request came by https, and its X-Forwarded-For from
+# where. Without a proxy the headers are anybody's word.
+BEHIND_PROXY: bool = env.bool("BEHIND_PROXY", default=True) and not DEBUG
+
+# Calls of one key in a minute, and wrong keys from one address (accounts/rate_limits.py); 0: without limit.
+API_CALLS_PER_MINUTE: int = env.int("API_CALLS_PER_MINUTE", default=6000)
+API_WRONG_KEYS_PER_MINUTE: int = env.int("API_WRONG_KEYS_PER_MINUTE", default=60)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["accounts.api.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "accounts.api.JSONNegotiation",
+    "DEFAULT_SCHEMA_CLASS": "accounts.openapi.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.rate_limits.KeyThrottle"],
+    "NUM_PROXIES": int(BEHIND_PROXY),
     "EXCEPTION_HANDLER": "accounts.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "WhatsApp Webhooks",
-    "DESCRIPTION": "Send messages, own numbers, and hear what happens to them.",
+    "DESCRIPTION": (
+        "Send WhatsApp messages, own numbers, and hear what happens to them.\n\n"
+        "Every call but this description needs an API key, in the header `x-api-key` or as a Bearer token. A key is "
+        "for one number, or for the whole workspace; then the header `x-whatsapp-number-id` names the number. Bodies "
+        "and answers are JSON in camelCase, moments ISO 8601 in UTC with milliseconds, phone numbers E.164 with +."
+    ),
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     # 3.1 speaks JSON Schema 2020-12, as the event catalog does.
     "OAS_VERSION": "3.1.0",
     # Only what customers may call; the pages and the providers' doors are not part of it.
     "SCHEMA_PATH_PREFIX": "/v1",
+    # Otherwise each word of a choice is listed behind the description of its field, in Markdown and twice.
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "accounts.openapi.complete",
+        "webhooks.openapi.describe_webhooks",
+    ],
+    "TAGS": [
+        {"name": "Messages", "description": "Send, cancel, and read what was said."},
+        {"name": "Numbers", "description": "The numbers of the workspace, and how they are connected."},
+        {"name": "Webhooks", "description": "Who is told of what, and how that went."},
+        {"name": "Events", "description": "What happened."},
+        {"name": "API keys", "description": "Who may call."},
+        {"name": "Reference", "description": "This description."},
+        {"name": "Deliveries to you", "description": "What this server posts to your URL, signed."},
+    ],
     # Two things have a status with values of their own.
     "ENUM_NAME_OVERRIDES": {"MessageStatus": "messaging.models.Message.Status"},
 }
@@ -220,6 +289,7 @@ SPECTACULAR_SETTINGS = {
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = "webhooks_project.formats"
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -241,11 +311,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 # Bodies of the provider doors have their own limit (events/views.py); this one is for the rest.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 if not DEBUG:
-    # Behind a proxy that ends TLS, its X-Forwarded-Proto says whether a request came by https. Without a proxy the
-    # header is anybody's word.
-    SECURE_PROXY_SSL_HEADER = (
-        ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=True) else None
-    )
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
     # Probes come over plain http, from inside.
     SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
@@ -314,7 +380,23 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "without_tokens": {"()": "accounts.logs.WithoutTokens"},
+        "without_traceback": {"()": "accounts.logs.WithoutTraceback"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["without_tokens"]}
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django_q": {"level": "WARNING"}, "django-q": {"level": "WARNING"}},
+    "loggers": {
+        # Without Django's own handler, which in development would print each of its lines a second time.
+        "django": {"handlers": []},
+        # Whoever tries what a server swallows does not fill the log; an operator who forgot a host finds it there.
+        **{
+            f"django.security.{name}": {"filters": ["without_traceback"]}
+            for name in ("DisallowedHost", "RequestDataTooBig", "TooManyFieldsSent", "TooManyFilesSent")
+        },
+        "django_q": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},
+    },
 }

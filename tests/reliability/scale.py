@@ -13,6 +13,11 @@ def scaled(short: T, long: T) -> T:
     return long if LONG else short
 
 
+def say(figures: str) -> None:
+    """Prints what was measured; `make reliability` shows it."""
+    print(f"\n{figures}", flush=True)  # noqa: T201
+
+
 def percentile(values: Sequence[float], percent: int) -> float:
     return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 

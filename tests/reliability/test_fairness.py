@@ -1,6 +1,7 @@
 """Many claimers at once: no webhook is ever above its cap, and a long backlog does not slow the others."""
 
 import random
+import statistics
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from django.db import connection, connections
 from events.models import Event
 from tests.conftest import Tenant
 from tests.factories import EventFactory, WebhookFactory
-from tests.reliability.scale import LONG, scaled
+from tests.reliability.scale import LONG, say, scaled
 from webhooks.claiming import claim
 from webhooks.models import Delivery, Webhook
 from webhooks.outcome import Outcome
@@ -107,6 +108,11 @@ def run(tenant: Tenant, events: list[Event], backlog: int) -> tuple[Claimers, We
     others = [WebhookFactory(number=tenant.number) for _ in range(OTHERS)]
     for other in others:
         fill(other, events[:EACH])
+    if connection.vendor == "postgresql":
+        # As it would be after a while: else autovacuum works on the backlog while the claims are timed.
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE webhooks_delivery")
+            cursor.execute("CHECKPOINT")
     claimers = Claimers({other.pk for other in others})
     with claimers.at_work():
         took = claimers.until_the_watched_are_through(scaled(120, 1200))
@@ -115,13 +121,23 @@ def run(tenant: Tenant, events: list[Event], backlog: int) -> tuple[Claimers, We
 
 def test_the_cap_holds_and_a_backlog_takes_only_its_turn(alice: Tenant) -> None:
     events = make_events(alice, BACKLOG)
-    _, _, alone = run(alice, events, 0)
-    claimers, big, beside = run(alice, events, BACKLOG)
+    alone, beside = [], []
+    # In turn, because a machine is now faster and now slower.
+    for _ in range(scaled(1, 3)):
+        alone.append(run(alice, events, 0)[2])
+        claimers, big, took = run(alice, events, BACKLOG)
+        beside.append(took)
+        check(claimers, big)
+    ratio = statistics.median(beside) / statistics.median(alone)
+    say(f"{OTHERS} webhooks: {alone} s alone, {beside} s beside {BACKLOG:,}; medians {ratio:.2f}×")
+    if LONG and connection.vendor == "postgresql":
+        assert ratio < 1.2
+
+
+def check(claimers: Claimers, big: Webhook) -> None:
     assert not claimers.errors
     assert max(claimers.most.values()) <= big.max_in_flight
     assert claimers.most[big.pk] > 0
     assert {claimers.claimed[pk] for pk in claimers.watched} == {EACH}, "each delivery was claimed once"
     # The big one got what one webhook may have at a time, not what is left of the oldest rows.
     assert claimers.claimed[big.pk] < OTHERS * EACH
-    if LONG and connection.vendor == "postgresql":
-        assert beside < 1.2 * alone, f"{beside:.2f} s beside the backlog, {alone:.2f} s alone"

@@ -10,8 +10,8 @@ import pytest
 from events.models import Event
 from tests.conftest import Tenant
 from tests.factories import EventFactory, WebhookFactory
-from tests.receivers import Authority, Receiver, Receivers, Reply
-from tests.reliability.scale import LONG, percentile, scaled
+from tests.receivers import Authority, Receiver, Receivers, Reply, elsewhere
+from tests.reliability.scale import LONG, percentile, say, scaled
 from webhooks.delivering import Drain
 from webhooks.fanout import fan_out
 from webhooks.models import Attempt
@@ -122,11 +122,14 @@ def test_the_others_do_not_wait_for_those_that_misbehave(
     live(alice, opened, sender, 2)
     alone = percentile(live(alice, opened, sender, ROUNDS), 95)
     bad = [reply for reply, _, _ in MISBEHAVIOUR.values()] + list(GREEDY.values())
-    for reply in bad:
-        WebhookFactory(number=alice.number, url=receivers.open(reply).url, max_in_flight=5)
-    before = memory()
-    beside = percentile(live(alice, opened, sender, ROUNDS), 95)
+    # In a process of their own: what it costs them to misbehave is not what it costs the others.
+    with elsewhere(bad) as urls:
+        for url in urls:
+            WebhookFactory(number=alice.number, url=url, max_in_flight=5)
+        before = memory()
+        beside = percentile(live(alice, opened, sender, ROUNDS), 95)
     assert memory() - before < 60 * MEBIBYTE
+    say(f"p95 of {NORMAL}: {alone:.3f} s alone, {beside:.3f} s beside {len(bad)}; {beside / alone:.2f}×")
     # What misbehaves is further work; in the short form, beside other tests, only that nobody waits for a timeout.
     assert beside < (1.2 * alone if LONG else alone + DEADLINE / 3), (
         f"p95 {beside:.3f} s, alone {alone:.3f} s"

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -36,8 +38,12 @@ def receiver() -> Iterator[str]:
 def _post(
     url: str, *, body: str = BODY, secret: str = SECRET, at: datetime | None = None
 ) -> requests.Response:
+    return requests.post(url, data=body.encode(), headers=_signed(secret, at), timeout=10)
+
+
+def _signed(secret: str = SECRET, at: datetime | None = None) -> dict[str, str | bytes | None]:
     at = at or datetime.now(UTC)
-    headers = {
+    return {
         "content-type": "application/json",
         "webhook-id": "evt_1",
         "webhook-timestamp": str(int(at.timestamp())),
@@ -45,7 +51,6 @@ def _post(
         "webhook-event": "message.sent",
         "webhook-attempt": "2",
     }
-    return requests.post(url, data=body.encode(), headers=headers, timeout=10)
 
 
 def _newest(receiver: str) -> dict[str, object]:
@@ -81,6 +86,47 @@ def test_another_secret_is_refused(receiver: str) -> None:
 
 def test_an_old_signature_is_refused(receiver: str) -> None:
     assert _post(f"{receiver}/hook", at=datetime.now(UTC) - timedelta(minutes=6)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "header", ["webhook-id", "webhook-timestamp", "webhook-signature", "webhook-attempt"]
+)
+@pytest.mark.parametrize("nonsense", [b"", b"\xb2", b"\xff\xfe", b"NaN", b"-1", b"1e9", b"v1,", b"9" * 5000])
+def test_nonsense_in_a_header_is_answered(receiver: str, header: str, nonsense: bytes) -> None:
+    headers = {**_signed(), header: nonsense}
+    answer = requests.post(f"{receiver}/hook", data=BODY.encode(), headers=headers, timeout=10)
+    # How many tries there were is not signed.
+    assert answer.status_code == (200 if header == "webhook-attempt" else 400)
+
+
+@pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_a_header_that_is_missing_is_refused(receiver: str, missing: str) -> None:
+    headers = {**_signed(), missing: None}
+    assert requests.post(f"{receiver}/hook", data=BODY, headers=headers, timeout=10).status_code == 400
+
+
+@pytest.mark.parametrize("length", ["\xb2", "-1", "x", "9" * 5000])
+def test_a_length_that_is_none_is_answered(receiver: str, length: str) -> None:
+    address = urlsplit(receiver)
+    assert address.hostname is not None
+    connection = HTTPConnection(address.hostname, address.port, timeout=10)
+    connection.putrequest("POST", "/hook")
+    connection.putheader("content-length", length)
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+
+
+def test_json_too_deep_is_shown_as_text(receiver: str) -> None:
+    body = b"[" * 100_000
+    assert requests.post(f"{receiver}/second", data=body, timeout=10).status_code == 200
+    assert _newest(receiver)["body"] == body.decode()
+
+
+@pytest.mark.parametrize("body", ['"\\ud800"', "[" * 500 + "]" * 500, '"\\u0000"'])
+def test_whatever_json_came_is_shown(receiver: str, body: str) -> None:
+    requests.post(f"{receiver}/second", data=body, timeout=10)
+    shown = _newest(receiver)["body"]
+    assert shown == ("?" if "ud800" in body else json.loads(body))
 
 
 def test_another_path_takes_everything_unchecked(receiver: str) -> None:
