@@ -35,6 +35,7 @@ def violations(page: Page) -> list[str]:
     return [f"{page.url} {one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
 def test_axe_finds_nothing_on_any_page(
     viewport: dict[str, int], new_context: NewContext, live_server: LiveServer, there: list[Sight]
@@ -75,6 +76,7 @@ def test_messages_with_long_names_and_ids_fit_the_window(width: int, log_in: Log
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.once
 def test_every_page_stands_under_the_policy_and_breaks_nothing_of_it(
     new_context: NewContext, live_server: LiveServer, there: list[Sight]
 ) -> None:

@@ -39,8 +39,9 @@ pytestmark = [
 ]
 
 MANY = scaled(4_000, 1_000_000)
-# Where every page is full already, also those of what is rare, so that what is compared is the same page.
-FEW = scaled(2_000, 50_000)
+# Where every page is full already, also those of what is rare and of the last hour, so that what is compared is the
+# same page.
+FEW = scaled(2_000, 100_000)
 # In the short form, on a machine with other things to do: only that nothing explodes.
 LIMIT_MS = scaled(1000.0, 100.0)
 RATIO = scaled(5.0, 1.5)
