@@ -83,13 +83,16 @@ def start(
 
 def enable_and_recover(webhook: Webhook) -> RecoveryJob:
     """Enables a webhook and sends everything that it missed since its trouble began, or that is held for it."""
-    began = [moment for moment in (webhook.failing_since, webhook.disabled_at) if moment is not None]
-    held = Delivery.objects.filter(webhook=webhook, status=Delivery.Status.HELD).order_by("pk")
-    if oldest := held.select_related("event").first():
-        began.append(oldest.event.recorded_at)
+    troubles = [moment for moment in (webhook.failing_since, webhook.disabled_at) if moment is not None]
+    began = min(troubles, default=timezone.now())
+    missed = undelivered().filter(webhook=webhook).order_by("pk")
+    held = missed.filter(status=Delivery.Status.HELD)
+    # Given up since, of events that were recorded before the first failure: one fails after it was recorded.
+    given_up = missed.filter(status=Delivery.Status.EXHAUSTED, finished_at__gte=began)
+    oldest = [rows.values_list("event__recorded_at", flat=True).first() for rows in (held, given_up)]
     with transaction.atomic():
         set_active([webhook], True)
-        return start(webhook, Kind.FAILED, min(began, default=timezone.now()))
+        return start(webhook, Kind.FAILED, min([began, *(moment for moment in oldest if moment is not None)]))
 
 
 def cancel(job: RecoveryJob) -> bool:

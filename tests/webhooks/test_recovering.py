@@ -4,17 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, EventFactory, WebhookFactory
-from tests.receivers import Receiver
+from tests.receivers import Receiver, Reply
 from webhooks import recovering, tasks
 from webhooks.claiming import claim
 from webhooks.models import Delivery, RecoveryJob, Trigger, Webhook
 from webhooks.outcome import Outcome
 from webhooks.recording import record
 from webhooks.recovering import OPEN, Kind, NotRecoverable, progress
+from webhooks.retry import RETRY_DELAYS
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +183,25 @@ def test_enable_and_recover_takes_what_failed_before_it_was_disabled_too(alice: 
     webhook.refresh_from_db()
     assert (webhook.active, job.total) == (True, 2)
     assert statuses(rows) == ["pending", "pending"]
+
+
+def test_enable_and_recover_takes_the_event_with_which_the_trouble_began(
+    alice: Tenant, receiver: Receiver
+) -> None:
+    receiver.reply = Reply(status=500)
+    webhook = WebhookFactory(number=alice.number, url=receiver.url)
+    first = DeliveryFactory(event__number=alice.number, webhook=webhook, attempts_made=len(RETRY_DELAYS))
+    tasks.deliver()
+    webhook.refresh_from_db()
+    assert webhook.failing_since is not None
+    assert webhook.failing_since > first.event.recorded_at
+    with time_machine.travel(timezone.now() + timedelta(days=5, minutes=1), tick=True):
+        second = DeliveryFactory(event__number=alice.number, webhook=webhook)
+        tasks.deliver()
+        webhook.refresh_from_db()
+        assert (webhook.active, statuses([first, second])) == (False, ["exhausted", "held"])
+        recovering.enable_and_recover(webhook)
+    assert statuses([first, second]) == ["pending", "pending"]
 
 
 def test_what_is_recovered_keeps_the_order_of_its_conversation(alice: Tenant) -> None:
