@@ -4,6 +4,7 @@ Whom there is to warn, and of what, is read from the rows; a sweep does it, and 
 """
 
 import logging
+import smtplib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -16,6 +17,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.failures import describe
 from accounts.models import Membership
 from webhooks.health import DISABLED_AFTER
 from webhooks.models import Attempt, Webhook
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 AUTOMATIC = [Webhook.DisabledReason.GONE, Webhook.DisabledReason.FAILING]
 # E-mails in one step of the drain.
 BATCH = 20
+# What a mail server says of one e-mail; after anything else the others would not be sent either.
+REFUSED = (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError)
 
 
 class Stage(IntEnum):
@@ -61,12 +65,16 @@ def warn_batch() -> int:
         if mine.update(warned=stage):
             try:
                 sent += _send(webhook, stage)
-            except Exception:
+            except Exception as problem:
                 Webhook.objects.filter(pk=webhook.pk, warned=stage).update(warned=before)
-                logger.exception(
-                    "The e-mail about %s could not be sent; the next sweep tries again", webhook.pk
+                # A mail server's refusal quotes the address, which is personal.
+                logger.error(
+                    "The e-mail about %s could not be sent; the next sweep tries again: %s",
+                    webhook.pk,
+                    describe(problem),
                 )
-                return 0
+                if not isinstance(problem, REFUSED):
+                    return 0
         if sent >= BATCH:
             break
     return sent

@@ -1,11 +1,15 @@
 """The owner hears of a failing webhook in stages, each e-mail once per trouble."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
 import time_machine
 from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
 from django.utils import timezone
 
 from accounts.models import Membership
@@ -123,6 +127,34 @@ def test_an_email_that_could_not_be_sent_is_sent_later(alice: Tenant, settings: 
     assert webhook.warned == Stage.NONE
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     assert len(subjects()) == 1
+
+
+class PickyServer(EmailBackend):
+    """Knows nobody called nobody@example.com."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        for message in messages:
+            if message.recipients() == ["nobody@example.com"]:
+                raise SMTPRecipientsRefused(
+                    {"nobody@example.com": (550, b"<nobody@example.com>: no such user")}
+                )
+        return super().send_messages(messages)
+
+
+def test_an_address_that_is_refused_keeps_nobody_else_from_hearing_it(
+    alice: Tenant, bob: Tenant, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.{PickyServer.__name__}"
+    alice.user.email = "nobody@example.com"
+    alice.user.save()
+    refused = failing(alice, timedelta(hours=2))
+    failing(bob, timedelta(hours=2))
+    tasks.warn()
+    assert [message.to for message in mail.outbox] == [[bob.user.email]]
+    refused.refresh_from_db()
+    assert refused.warned == Stage.NONE
+    assert refused.pk in caplog.text
+    assert "nobody@example.com" not in caplog.text
 
 
 def test_a_name_cannot_add_headers(alice: Tenant) -> None:
