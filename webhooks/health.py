@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import Case, F, SmallIntegerField, When
 from django.db.models.functions import Coalesce
 
 from accounts.wake import wake
@@ -67,7 +68,8 @@ def take_into_account(
         failing_since=None,
         consecutive_failures=0,
         openings=0,
-        warned=0,
+        # What was in flight when it was disabled begins no other trouble, of which its owners would hear again.
+        warned=Case(When(active=True, then=0), default=F("warned"), output_field=SmallIntegerField()),
         resume_at=None,
     )
     asked = _asked_pauses(results)

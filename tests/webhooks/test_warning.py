@@ -18,7 +18,10 @@ from tests.factories import DeliveryFactory, EventFactory, MembershipFactory, We
 from tests.receivers import Receiver, Reply
 from webhooks import tasks
 from webhooks.activating import set_active
+from webhooks.claiming import claim
 from webhooks.models import Webhook
+from webhooks.outcome import ErrorClass, Outcome
+from webhooks.recording import record
 from webhooks.warning import Stage
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +158,18 @@ def test_an_address_that_is_refused_keeps_nobody_else_from_hearing_it(
     assert refused.warned == Stage.NONE
     assert refused.pk in caplog.text
     assert "nobody@example.com" not in caplog.text
+
+
+def test_what_was_in_flight_when_it_was_disabled_brings_no_second_email(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    DeliveryFactory.create_batch(2, event__number=alice.number, webhook=webhook)
+    taken = claim(2)
+    gone, slow = taken.attempts
+    answer = Outcome(status_code=410, error_class=ErrorClass.STATUS, error="410 from the receiver.")
+    record({taken.lease: [(gone, answer)]})
+    assert subjects() == ["Webhook Orders was disabled"]
+    record({taken.lease: [(slow, Outcome(status_code=200))]})
+    assert subjects() == ["Webhook Orders was disabled"]
 
 
 def test_a_name_cannot_add_headers(alice: Tenant) -> None:
