@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.wake import wake
 from webhooks.interruptions import mark_interrupted
-from webhooks.models import Delivery, Webhook
+from webhooks.models import Delivery, Trigger, Webhook
 
 CLOSE = "webhooks.tasks.close"
 CHUNK = 1000
@@ -34,7 +34,7 @@ def close(webhooks: Sequence[Webhook], now: datetime) -> int:
     by_id = {webhook.pk: webhook for webhook in webhooks}
     deleted = [webhook.pk for webhook in webhooks if webhook.deleted_at is not None]
     free = Delivery.objects.filter(Q(lease=None) | Q(due_at__lte=now)).only(
-        "pk", "webhook_id", "lease", "attempts_made"
+        "pk", "webhook_id", "lease", "attempts_made", "trigger"
     )
     rows: list[Delivery] = []
     for ids, status in ((list(by_id), Status.PENDING), (deleted, Status.HELD)):
@@ -44,7 +44,7 @@ def close(webhooks: Sequence[Webhook], now: datetime) -> int:
     mark_interrupted([row for row in rows if row.lease is not None], now)
     by_fate: dict[tuple[Status, str], list[str]] = {}
     for row in rows:
-        by_fate.setdefault(_fate_of(by_id[row.webhook_id]), []).append(row.pk)
+        by_fate.setdefault(_fate_of(row, by_id[row.webhook_id]), []).append(row.pk)
     for (status, reason), ids in by_fate.items():
         Delivery.objects.filter(pk__in=ids).update(
             status=status,
@@ -80,7 +80,10 @@ def _to_close() -> QuerySet[Webhook]:
     )
 
 
-def _fate_of(webhook: Webhook) -> tuple[Status, str]:
+def _fate_of(delivery: Delivery, webhook: Webhook) -> tuple[Status, str]:
     if webhook.deleted_at is not None:
         return Status.CANCELED, "The webhook was deleted."
+    if delivery.trigger == Trigger.TEST:
+        # Held, nobody could recover it.
+        return Status.CANCELED, webhook.disabled_sentence
     return Status.HELD, webhook.disabled_sentence

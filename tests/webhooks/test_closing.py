@@ -12,6 +12,7 @@ from webhooks.activating import set_active
 from webhooks.claiming import claim
 from webhooks.configuring import delete_webhooks
 from webhooks.models import Delivery, Webhook
+from webhooks.replaying import send_test
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +72,13 @@ def test_the_claim_closes_what_is_due_a_chunk_at_a_time(webhook: Webhook) -> Non
     for held in (2, 4, 6, 7):
         assert claim(100).attempts == []
         assert statuses().count("held") == held
+
+
+def test_a_test_is_canceled_when_its_webhook_is_disabled(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    test = send_test(webhook, "message.sent")
+    set_active([webhook], False)
+    test.refresh_from_db()
+    assert (test.status, test.due_at) == (Delivery.Status.CANCELED, None)
+    assert test.reason == "The webhook was disabled: Paused by a person."
+    assert test.finished_at is not None
