@@ -1,9 +1,9 @@
 """What inbound messages are: one row each, and which message of ours they answer."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from messaging.arrivals import Arrival
@@ -48,7 +48,7 @@ def receive(arrivals: Sequence[Arrival[InboundMessage]]) -> list[MessageChange]:
             arrival,
             message,
             answered.get(_quoted(arrival)),
-            newest.get((message.number_id, message.contact_key)),
+            newest.get(message.pk),
         )
         for arrival, message in new
     ]
@@ -136,34 +136,53 @@ def _answered(rows: Sequence[tuple[Arrival[InboundMessage], Message]]) -> dict[t
     return {(message.number_id, message.external_id or ""): message for message in messages}
 
 
-def _newest_outbound(
-    rows: Sequence[tuple[Arrival[InboundMessage], Message]],
-) -> dict[tuple[str, str], Message]:
-    """Returns the newest message of ours to each sender, by (number id, contact key)."""
+def _newest_outbound(rows: Sequence[tuple[Arrival[InboundMessage], Message]]) -> dict[str, Message]:
+    """Returns the newest message of ours to the sender of each, by the id of the inbound message."""
     direct = [
-        (arrival, message)
-        for arrival, message in rows
+        message
+        for _, message in rows
         if message.contact_key and not message.group_id and not message.newsletter_id
     ]
     if not direct:
         return {}
+    moments = [message.created_at for message in direct]
     newest = (
-        Message.objects.outbound()
+        _outbound_between(min(moments), max(moments))
         .filter(
-            number__in={message.number_id for _, message in direct},
-            contact_key__in={message.contact_key for _, message in direct},
-            created_at__gte=min(arrival.at for arrival, _ in direct) - CORRELATED_FOR,
-            created_at__lte=max(arrival.at for arrival, _ in direct) + CLOCK_TOLERANCE,
+            number__in={message.number_id for message in direct},
+            contact_key__in={message.contact_key for message in direct},
         )
-        .exclude(status__in=[Message.Status.FAILED, Message.Status.CANCELED])
         .values("number", "contact_key")
         .annotate(newest=Max("pk"))
         .values_list("newest", flat=True)
     )
-    return {
+    by_contact = {
         (message.number_id, message.contact_key): message
         for message in Message.objects.filter(pk__in=list(newest))
     }
+    found = {}
+    for message in direct:
+        ours = by_contact.get((message.number_id, message.contact_key))
+        if ours is not None and ours.created_at > message.created_at + CLOCK_TOLERANCE:
+            # It was sent after this one came, and before others of the set did.
+            ours = (
+                _outbound_between(message.created_at, message.created_at)
+                .filter(number=message.number_id, contact_key=message.contact_key)
+                .order_by("-pk")
+                .first()
+            )
+        if ours is not None:
+            found[message.pk] = ours
+    return found
+
+
+def _outbound_between(first: datetime, last: datetime) -> QuerySet[Message]:
+    """What went out to a contact that inbound messages of these moments can be about."""
+    return (
+        Message.objects.outbound()
+        .filter(created_at__gte=first - CORRELATED_FOR, created_at__lte=last + CLOCK_TOLERANCE)
+        .exclude(status__in=[Message.Status.FAILED, Message.Status.CANCELED])
+    )
 
 
 def change_of(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -90,6 +91,16 @@ def test_a_message_without_a_quote_belongs_to_the_newest_send_of_the_last_day(al
 def test_after_a_day_a_message_belongs_to_nothing(alice: Tenant) -> None:
     MessageFactory(number=alice.number, created_at=AT - timedelta(hours=24))
     assert only(receive([inbound(alice.number)])).correlation_id == ""
+
+
+def test_a_message_that_is_received_late_with_others_belongs_to_the_newest_send_before_it(
+    alice: Tenant,
+) -> None:
+    MessageFactory(number=alice.number, created_at=AT - timedelta(hours=1), correlation_id="before")
+    MessageFactory(number=alice.number, created_at=AT + timedelta(minutes=5), correlation_id="after")
+    second = inbound(alice.number, message_id="wamid.second")
+    changes = receive([inbound(alice.number), replace(second, at=AT + timedelta(minutes=10))])
+    assert [change.correlation_id for change in changes] == ["before", "after"]
 
 
 def test_a_send_to_another_contact_or_of_another_number_does_not_correlate(
