@@ -14,14 +14,17 @@ CALL_STATUSES = {"RINGING": CallKind.RINGING, "ACCEPTED": CallKind.CONNECTED, "R
 
 
 def parse_call(call: dict[str, Any], context: "Context") -> list[Report]:
-    """One of value.calls[]: `connect` (the offer of an inbound call is its ring) or `terminate`."""
+    """One of value.calls[]: `connect` (the offer of an inbound call is its ring), `call_created` or `terminate`.
+
+    A call by SIP has `call_created` instead of `connect`.
+    """
     event = text(call.get("event")).lower()
     direction = DIRECTIONS.get(text(call.get("direction")).upper()) or _direction(call, context)
     us, them = Contact(phone=context.own_phone), _other(call, direction, context)
     outbound = direction == "OUTBOUND"
     duration = _seconds(call.get("duration"))
     answered = duration is not None or call.get("start_time") not in (None, "")
-    if event == "connect" and direction == "INBOUND":
+    if event in ("connect", "call_created") and direction == "INBOUND":
         kind, status = CallKind.RINGING, "RINGING"
     elif event == "terminate" and direction == "INBOUND" and not answered:
         kind, status = CallKind.MISSED, "MISSED"

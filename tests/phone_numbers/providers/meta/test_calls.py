@@ -35,6 +35,7 @@ def reported(payload: Payload) -> CallReport:
     ("payload", "kind", "status", "duration"),
     [
         (call("connect"), CallKind.RINGING, "RINGING", None),
+        (call("call_created"), CallKind.RINGING, "RINGING", None),
         (call("terminate", status="COMPLETED", duration=110), CallKind.ENDED, "COMPLETED", 110),
         (call("terminate", status="COMPLETED", duration="110"), CallKind.ENDED, "COMPLETED", 110),
         (call("terminate", status="FAILED", start_time="1771928890"), CallKind.ENDED, "FAILED", None),
@@ -66,7 +67,13 @@ def test_who_called_whom() -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [call("connect", OUTBOUND), call("hold"), call_status("TRYING"), call("connect", "", to=None)],
+    [
+        call("connect", OUTBOUND),
+        call("call_created", OUTBOUND),
+        call("hold"),
+        call_status("TRYING"),
+        call("connect", "", to=None),
+    ],
 )
 def test_a_step_without_an_event_of_its_own_still_passes_the_envelope_on(payload: Payload) -> None:
     step, raw = reports(payload)
