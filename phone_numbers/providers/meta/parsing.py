@@ -28,7 +28,7 @@ from phone_numbers.reports import (
     Report,
     StatusReport,
 )
-from phone_numbers.web_messages import place
+from phone_numbers.web_messages import card_names, place
 
 # `status` of value.statuses[]: …/webhooks/components#statuses-object. A voice message that was played was read.
 STATUSES = {
@@ -225,11 +225,15 @@ def _content(kind: str, message: dict[str, Any]) -> tuple[str | None, Media | No
             words = (part.get("name"), part.get("address"))
             return place(part.get("latitude"), part.get("longitude"), *words), None
         case "contacts":
-            names = [
-                text(record(card.get("name")).get("formatted_name")) for card in records(message.get(kind))
-            ]
-            return ", ".join(filter(None, names)) or None, None
+            return ", ".join(filter(None, map(_card, records(message.get(kind))))) or None, None
     return None, None
+
+
+def _card(card: dict[str, Any]) -> str:
+    """The name on a contact card; without one its phones, which are all that a contact who was asked for it shares."""
+    named = text(record(card.get("name")).get("formatted_name")) or card_names([text(card.get("vcard"))])
+    phones = [text(phone.get("phone")) or text(phone.get("wa_id")) for phone in records(card.get("phones"))]
+    return named or ", ".join(filter(None, phones))
 
 
 def _answer(interactive: dict[str, Any]) -> str:

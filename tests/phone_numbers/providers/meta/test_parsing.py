@@ -100,11 +100,27 @@ def test_the_type_and_content_of_every_kind(payload: Payload, kind: str | None, 
     assert (found.type, found.content) == (kind, content)
 
 
-def test_contact_cards_are_named() -> None:
-    cards = [{"name": {"formatted_name": "Grace"}}, {"name": {"formatted_name": "Alan"}}, {"phones": []}]
+def cards(*shared: Payload) -> Payload:
     payload = message("contacts")
-    payload["entry"][0]["changes"][0]["value"]["messages"][0]["contacts"] = cards
-    assert inbound(payload).content == "Grace, Alan"
+    payload["entry"][0]["changes"][0]["value"]["messages"][0]["contacts"] = list(shared)
+    return payload
+
+
+def test_contact_cards_are_named() -> None:
+    named = cards({"name": {"formatted_name": "Grace"}}, {"name": {"formatted_name": "Alan"}}, {"phones": []})
+    assert inbound(named).content == "Grace, Alan"
+
+
+@pytest.mark.parametrize(
+    ("card", "content"),
+    [
+        ({"vcard": "BEGIN:VCARD\r\nFN:Grace\r\nEND:VCARD", "phones": [{"phone": "1"}]}, "Grace"),
+        ({"origin": "contact_request", "phones": [{"phone": "+44 7700 900123"}]}, "+44 7700 900123"),
+        ({"phones": [{"wa_id": "447700900123"}, {"phone": "020 7946 0999"}, {}]}, "447700900123, 020 7946 0999"),
+    ],
+)  # fmt: skip
+def test_a_card_without_a_name_is_what_else_is_on_it(card: Payload, content: str) -> None:
+    assert inbound(cards(card)).content == content
 
 
 @pytest.mark.parametrize(("kind", "named"), [("image", "image"), ("voice", "audio"), ("sticker", "sticker")])
