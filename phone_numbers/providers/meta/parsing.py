@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from phone_numbers.payloads import identifier, load, moment, record, records, text
-from phone_numbers.phones import same_phone, to_e164
+from phone_numbers.phones import match_form, same_phone, to_e164
 from phone_numbers.providers.meta.calls import parse_call, parse_call_status, parse_permission
 from phone_numbers.reports import (
     MESSAGE_TYPES,
@@ -73,16 +73,25 @@ class Context:
         self.own_phone = own_phone or to_e164(self.displayed)
         self.own_phones = (own_phone, to_e164(self.displayed))
         self.own_id = identifier(metadata.get("phone_number_id"))
+        self.contacts = records(value.get("contacts"))
         # The first of equals wins. Looked up, since a signed payload may hold thousands of contacts and messages.
         self.by_phone: dict[str, dict[str, Any]] = {}
         self.by_user_id: dict[str, dict[str, Any]] = {}
-        for contact in records(value.get("contacts")):
-            self.by_phone.setdefault(text(contact.get("wa_id")), contact)
+        for contact in self.contacts:
+            self.by_phone.setdefault(_phone_key(text(contact.get("wa_id"))), contact)
             self.by_user_id.setdefault(text(contact.get("user_id")), contact)
+
+    def sender(self, message: dict[str, Any]) -> Contact:
+        """Who wrote a message: where it names nobody, the only contact that the change tells of."""
+        phone_text, user_id = text(message.get("from")), identifier(message.get("from_user_id"))
+        if not phone_text and not user_id and len(self.contacts) == 1:
+            (only,) = self.contacts
+            phone_text, user_id = text(only.get("wa_id")), identifier(only.get("user_id"))
+        return self.contact(phone_text, user_id)
 
     def contact(self, phone_text: str, user_id: str) -> Contact:
         """The contact of an id or phone: matched by id, never by place; the phone wins where both are there."""
-        by_phone = self.by_phone.get(phone_text) if phone_text else None
+        by_phone = self.by_phone.get(_phone_key(phone_text)) if phone_text else None
         by_user_id = self.by_user_id.get(user_id) if user_id else None
         found = by_phone or by_user_id or {}
         user_id = user_id or identifier(found.get("user_id"))
@@ -99,6 +108,11 @@ class Context:
         return sender in (self.own_id, self.displayed) or any(
             same_phone(phone, own) for own in self.own_phones
         )
+
+
+def _phone_key(phone_text: str) -> str:
+    """`from` and `wa_id` of one contact may be spelled differently, or differ by what `match_form` evens out."""
+    return match_form(to_e164(phone_text)) or phone_text
 
 
 def parse(body: str, own_phone: str) -> list[Report]:
@@ -165,7 +179,7 @@ def _message(message: dict[str, Any], context: Context) -> list[Report]:
     if kind in NOT_WRITTEN:
         return [Ignored(reason=NOT_WRITTEN[kind])]
     message_id = identifier(message.get("id"))
-    sender = context.contact(text(message.get("from")), identifier(message.get("from_user_id")))
+    sender = context.sender(message)
     identity: list[Report] = (
         [IdentityReport(opaque_id=sender.opaque_id, phone=sender.phone)]
         if sender.opaque_id and sender.phone

@@ -182,6 +182,30 @@ def test_a_contact_is_found_by_id_and_never_by_place() -> None:
     assert inbound(message(contacts=others[:1])).sender == Contact(phone="+447700900123")
 
 
+@pytest.mark.parametrize(
+    ("written", "listed"),
+    [
+        ("+447700900123", "447700900123"),
+        ("447700900123", "+44 7700 900123"),
+        ("551187654321", "5511987654321"),
+    ],
+)
+def test_a_contact_is_found_however_the_phone_is_written(written: str, listed: str) -> None:
+    payload = message(contacts=[contact(wa_id=listed)], **{"from": written})
+    assert inbound(payload).sender == Contact(phone=f"+{written.removeprefix('+')}", name="Ada")
+
+
+def test_a_message_that_names_nobody_is_the_only_contacts() -> None:
+    hidden = contact(wa_id=None, user_id=ADA_BSUID)
+    found = inbound(message(contacts=[hidden], **{"from": None}))
+    assert found.sender == Contact(opaque_id=ADA_BSUID, name="Ada")
+
+
+def test_a_message_that_names_nobody_is_neither_of_two_contacts() -> None:
+    two = [contact(user_id=ADA_BSUID), contact(wa_id="447700900456", user_id="GB.2")]
+    assert inbound(message(contacts=two, **{"from": None})).sender == Contact()
+
+
 def test_a_contact_without_a_phone_is_an_opaque_id() -> None:
     hidden = message(
         contacts=[{"profile": {"name": "Ada"}, "user_id": ADA_BSUID}],
