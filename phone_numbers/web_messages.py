@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phone_numbers.jids import Jid, Party, identities, parse_jid
-from phone_numbers.payloads import identifier, record, records, text
+from phone_numbers.payloads import identifier, load, record, records, text
 from phone_numbers.reports import IdentityReport, Media, Quote
 
 # Envelopes around the message proper; each holds it under `message`.
@@ -36,6 +36,9 @@ WRAPPERS = (
     "questionMessage",
     "questionReplyMessage",
     "commentMessage",
+    "newsletterAdminProfileMessage",
+    "newsletterAdminProfileMessageV2",
+    "spoilerMessage",
 )
 MAX_WRAPPERS = 8
 
@@ -71,19 +74,26 @@ TEXTS: dict[str, tuple[str, ...]] = {
     ),
     "templateButtonReplyMessage": ("selectedDisplayText", "selectedId", "selectedID"),
     "listResponseMessage": ("title", "singleSelectReply.selectedRowId", "singleSelectReply.selectedRowID"),
-    "interactiveResponseMessage": (
-        "body.text", "footer.text", "nativeFlowResponseMessage.paramsJson",
-        "InteractiveResponseMessage.NativeFlowResponseMessage.paramsJSON",
-    ),
     "interactiveMessage": ("body.text", "header.title", "footer.text"),
     "buttonsMessage": ("contentText",),
     "listMessage": ("description", "title"),
-    "templateMessage": ("hydratedTemplate.hydratedContentText",),
+    "templateMessage": (
+        "hydratedTemplate.hydratedContentText", "hydratedFourRowTemplate.hydratedContentText",
+        "interactiveMessageTemplate.body.text", "Format.HydratedFourRowTemplate.hydratedContentText",
+        "Format.InteractiveMessageTemplate.body.text",
+    ),
     "orderMessage": ("message",),
     "productMessage": ("body", "product.title"),
     "eventMessage": ("name",),
+    "stickerPackMessage": ("caption", "name"),
+    "requestPaymentMessage": ("noteMessage.conversation", "noteMessage.extendedTextMessage.text"),
+    "sendPaymentMessage": ("noteMessage.conversation", "noteMessage.extendedTextMessage.text"),
 }  # fmt: skip
 TEXTS_ELSEWHERE = ("caption", "text")
+FLOW_ANSWERS = (
+    "nativeFlowResponseMessage.paramsJson",
+    "InteractiveResponseMessage.NativeFlowResponseMessage.paramsJSON",
+)
 MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
 
 IGNORED = {
@@ -244,19 +254,18 @@ def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
 def _kind(message: dict[str, Any]) -> str:
     for name in (*TYPES, *IGNORED):
         value = message.get(name)
-        if isinstance(value, dict) or (name == "conversation" and isinstance(value, str)):
+        if isinstance(value, dict) or (name == "conversation" and isinstance(value, str) and value):
             return name
-    return next(
-        (
-            name
-            for name, value in message.items()
-            if isinstance(value, dict)
-            and name.endswith("Message")
-            and name not in WRAPPERS
-            and "senderkeydistribution" not in name.lower()
-        ),
-        "",
+    unknown = (
+        name
+        for name, value in message.items()
+        if isinstance(value, dict)
+        and re.search(r"Message(V\d)?$", name)
+        and name not in WRAPPERS
+        and "senderkeydistribution" not in name.lower()
     )
+    # An empty text may stand beside what the message really is.
+    return next(unknown, "conversation" if message.get("conversation") == "" else "")
 
 
 def _content(kind: str, body: dict[str, Any]) -> str | None:
@@ -296,8 +305,22 @@ def _location(body: dict[str, Any]) -> str | None:
 
 
 def _contacts(body: dict[str, Any]) -> str:
-    names = [text(one.get("displayName")) for one in records(body.get("contacts")) or [body]]
+    cards = records(body.get("contacts")) or [body]
+    names = [text(card.get("displayName")) or card_names([text(card.get("vcard"))]) for card in cards]
     return ", ".join(name for name in names if name)
+
+
+def _answer(body: dict[str, Any]) -> str:
+    """Returns what an interactive message was answered with: the title of the button, or all that a flow asked for."""
+    answer = _first_text(body, FLOW_ANSWERS)
+    return _first_text(body, ("body.text", "footer.text")) or _button_title(answer) or answer
+
+
+def _button_title(answer: str) -> str:
+    try:
+        return text(load(answer).get("display_text"))
+    except ValueError:
+        return ""
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], str | None]] = {
@@ -305,4 +328,5 @@ _READERS: dict[str, Callable[[dict[str, Any]], str | None]] = {
     "liveLocationMessage": _location,
     "contactMessage": _contacts,
     "contactsArrayMessage": _contacts,
+    "interactiveResponseMessage": _answer,
 }

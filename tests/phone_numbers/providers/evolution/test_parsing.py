@@ -257,6 +257,28 @@ def test_a_key_without_from_me_is_not_ours() -> None:
         ({"templateButtonReplyMessage": {"selectedDisplayText": "Stop"}}, "text", "Stop"),
         ({"interactiveResponseMessage": {"body": {"text": "Booked"}}}, "text", "Booked"),
         ({"interactiveResponseMessage": {"nativeFlowResponseMessage": {"paramsJson": "{}"}}}, "text", "{}"),
+        (
+            {
+                "interactiveResponseMessage": {
+                    "nativeFlowResponseMessage": {"paramsJson": '{"id": "b1", "display_text": "Not today"}'}
+                }
+            },
+            "text",
+            "Not today",
+        ),
+        ({"interactiveResponseMessage": {"nativeFlowResponseMessage": {"paramsJson": "[1]"}}}, "text", "[1]"),
+        ({"conversation": "", "extendedTextMessage": {"text": "linked"}}, "text", "linked"),
+        ({"conversation": "", "imageMessage": {"caption": "look"}}, "image", "look"),
+        ({"conversation": ""}, "text", ""),
+        ({"contactMessage": {"vcard": "BEGIN:VCARD\nFN:Grace Hopper\nEND:VCARD"}}, "contacts", "Grace Hopper"),
+        ({"templateMessage": {"hydratedFourRowTemplate": {"hydratedContentText": "Your code"}}}, None, "Your code"),
+        ({"templateMessage": {"interactiveMessageTemplate": {"body": {"text": "Pick one"}}}}, None, "Pick one"),
+        ({"requestPaymentMessage": {"noteMessage": {"extendedTextMessage": {"text": "for lunch"}}}}, None, "for lunch"),
+        ({"sendPaymentMessage": {"noteMessage": {"conversation": "thanks"}}}, None, "thanks"),
+        ({"stickerPackMessage": {"name": "Otters"}}, None, "Otters"),
+        ({"newsletterFollowerInviteMessageV2": {"caption": "follow us"}}, None, "follow us"),
+        ({"newsletterAdminProfileMessageV2": {"message": {"conversation": "news"}}}, "text", "news"),
+        ({"spoilerMessage": {"message": {"imageMessage": {"caption": "who did it"}}}}, "image", "who did it"),
         ({"interactiveMessage": {"header": {"title": "Spring sale"}, "footer": {"text": "Shop"}}}, None, "Spring sale"),
         ({"productMessage": {"product": {}}}, None, None),
         ({"productMessage": {"product": {"title": "Lamp"}}}, None, "Lamp"),
