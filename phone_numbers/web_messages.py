@@ -6,7 +6,7 @@ Source: https://github.com/WhiskeySockets/Baileys/blob/master/WAProto/WAProto.pr
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,6 +41,10 @@ WRAPPERS = (
     "spoilerMessage",
 )
 MAX_WRAPPERS = 8
+# MessageAssociation.AssociationType, by word and by number: what comes besides a photo or video that is a message.
+RENDITIONS = frozenset({
+    "HD_VIDEO_DUAL_UPLOAD", 5, "HD_IMAGE_DUAL_UPLOAD", 10, "MOTION_PHOTO", 12, "HEVC_VIDEO_DUAL_UPLOAD", 19,
+})  # fmt: skip
 
 # The field that is set says what the message is; None: a kind that the v3 schema has no name for.
 TYPES: dict[str, str | None] = {
@@ -158,12 +162,15 @@ class WebContent:
 
 def read(message: Any) -> WebContent:
     """Reads the protobuf `Message`; a kind that nobody here knows is a message without type and content."""
-    message = _unwrapped(record(message))
+    layers = list(_layers(record(message)))
+    message = layers[-1]
     kind = _kind(message)
     if not kind:
         return WebContent(ignored=EMPTY)
     if kind in IGNORED:
         return WebContent(ignored=IGNORED[kind])
+    if any(_is_rendition(layer) for layer in layers):
+        return WebContent(ignored="A better copy of a photo or video, which is a message of its own.")
     body = record(message[kind])
     message_type = TYPES.get(kind)
     content = text(message[kind]) if kind == "conversation" else _content(kind, body)
@@ -240,15 +247,22 @@ def card_names(cards: list[str]) -> str | None:
     return ", ".join(names) or None
 
 
-def _unwrapped(message: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(MAX_WRAPPERS):
+def _layers(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields the message and what is in its envelopes, the message proper last."""
+    for _ in range(MAX_WRAPPERS + 1):
+        yield message
         inner = next(
             (inner for name in WRAPPERS if (inner := record(record(message.get(name)).get("message")))), None
         )
         if inner is None:
-            return message
+            return
         message = inner
-    return message
+
+
+def _is_rendition(message: dict[str, Any]) -> bool:
+    association = record(record(message.get("messageContextInfo")).get("messageAssociation"))
+    kind = association.get("associationType")
+    return isinstance(kind, str | int) and kind in RENDITIONS
 
 
 def _kind(message: dict[str, Any]) -> str:

@@ -304,6 +304,33 @@ def test_the_type_and_the_text_of_every_kind(
     assert (found.type, found.content) == (message_type, text)
 
 
+RENDITION = {
+    "messageAssociation": {"associationType": "HD_IMAGE_DUAL_UPLOAD", "parentMessageKey": {"id": "3EB0ADA0"}}
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"associatedChildMessage": {"message": {"imageMessage": {}}}, "messageContextInfo": RENDITION},
+        {"associatedChildMessage": {"message": {"imageMessage": {}, "messageContextInfo": RENDITION}}},
+        {"videoMessage": {}, "messageContextInfo": {"messageAssociation": {"associationType": 5}}},
+    ],
+)
+def test_the_better_copy_of_a_photo_is_no_second_message(content: Any) -> None:
+    assert_ignored(upsert(content))
+
+
+def test_the_pictures_of_an_album_are_messages() -> None:
+    album = {"messageAssociation": {"associationType": "MEDIA_ALBUM", "parentMessageKey": {"id": "3EB0ADA0"}}}
+    picture = {"imageMessage": {"caption": "2 of 3"}}
+    for content in (
+        {**picture, "messageContextInfo": album},
+        {"associatedChildMessage": {"message": picture}, "messageContextInfo": album},
+    ):
+        assert inbound(upsert(content)).content == "2 of 3"
+
+
 def test_a_document_keeps_its_name_through_its_wrapper() -> None:
     document = {"fileName": "offer.pdf", "mimetype": "application/pdf", "caption": "ours"}
     found = inbound(upsert({"documentWithCaptionMessage": {"message": {"documentMessage": document}}}))

@@ -51,6 +51,11 @@ CARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Grace\nEND:VCARD"
 LEARNED = IdentityReport(opaque_id=ADA_LID, phone="+447700900123")
 
 
+def hd_copy(kind: str, association: str | int) -> Any:
+    child = {"messageAssociation": {"associationType": association, "parentMessageKey": {"id": "3EB0ADA0"}}}
+    return {"associatedChildMessage": {"message": {kind: {}}}, "messageContextInfo": child}
+
+
 def reports(payload: Any) -> list[Report]:
     return parse(json.dumps(payload), US)
 
@@ -237,6 +242,8 @@ def test_the_channel_is_the_one_in_from_and_not_the_one_in_the_id() -> None:
         webhook("message", common("x", **{"from": "0@c.us"}, id="false_0@c.us_A")),
         webhook("message", common("x", **{"from": "13135550002@bot"}, id="false_13135550002@bot_A")),
         noweb(None, {"protocolMessage": {"type": 0}}),
+        noweb(None, hd_copy("imageMessage", "HD_IMAGE_DUAL_UPLOAD")),
+        gows(None, hd_copy("videoMessage", 5)),
         noweb(None, {"pollCreationMessage": {"name": "Lunch?"}}),
         webjs("e2e_notification", None),
         webjs("ciphertext", None),
