@@ -176,8 +176,10 @@ def _envelope(entry: dict[str, Any], change: dict[str, Any]) -> Report:
 
 def _message(message: dict[str, Any], context: Context) -> list[Report]:
     kind = text(message.get("type")) or next((key for key in TELLING if key in message), "")
-    if kind in NOT_WRITTEN:
-        return [Ignored(reason=NOT_WRITTEN[kind])]
+    # Outside of coexistence an edit comes as `unsupported`, with its kind below.
+    what = text(record(message.get(kind)).get("type")) if kind == "unsupported" else kind
+    if what in NOT_WRITTEN:
+        return [Ignored(reason=NOT_WRITTEN[what])]
     message_id = identifier(message.get("id"))
     sender = context.sender(message)
     identity: list[Report] = (

@@ -90,6 +90,7 @@ def test_a_text() -> None:
         (message("reaction", reaction={"message_id": OURS, "emoji": "👍"}), "reaction", "👍"),
         (message("reaction", reaction={"message_id": OURS}), "reaction", ""),
         (message("unsupported", errors=[{"code": 131051}]), None, None),
+        (message("unsupported", unsupported={"type": "poll_creation"}), None, None),
         (message("order", order={"catalog_id": "1", "text": ""}), None, None),
         (message("order", order={"catalog_id": "1", "text": "by noon, please"}), None, "by noon, please"),
         (message(None, text={"body": "untyped"}), "text", "untyped"),
@@ -228,6 +229,13 @@ def test_timestamps_are_strings_or_numbers(stamp: Any) -> None:
 @pytest.mark.parametrize("kind", ["system", "edit", "revoke", "request_welcome"])
 def test_what_nobody_wrote_is_ignored(kind: str) -> None:
     assert reason(message(kind)).endswith(".")
+
+
+@pytest.mark.parametrize("what", ["edit", "revoke"])
+def test_what_nobody_wrote_is_ignored_where_meta_calls_it_unsupported(what: str) -> None:
+    errors = [{"code": 131051, "title": "Message type unknown"}]
+    told = reason(message("unsupported", unsupported={"type": what}, errors=errors))
+    assert told == reason(message(what))
 
 
 @pytest.mark.parametrize("field", ["smb_message_echoes", "history", "account_alerts", "", None])
