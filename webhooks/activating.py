@@ -28,7 +28,8 @@ def set_active(
                 consecutive_failures=0, openings=0, resume_at=None, warned=0, updated_at=now,
             )  # fmt: skip
         else:
-            Webhook.objects.filter(pk__in=ids).update(
+            # Why one was disabled, and since when, is not written over.
+            Webhook.objects.filter(pk__in=ids, active=True).update(
                 active=False, disabled_reason=reason, disabled_at=now, updated_at=now
             )
         for webhook in webhooks:
