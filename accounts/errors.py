@@ -172,7 +172,7 @@ GROUPS: dict[str, dict[str, ErrorCode]] = {
         ),
         "IDEMPOTENCY_KEY_INVALID": ErrorCode(
             400,
-            "Idempotency-Key is empty, too long or holds control characters.",
+            "Idempotency-Key is empty, too long or holds other characters than printable ASCII.",
             "Send 1 to 255 characters.",
         ),
         "IDEMPOTENCY_KEY_REUSED": ErrorCode(

@@ -53,9 +53,9 @@ class SendView(APIView):
             NUMBER_HEADER,
             OpenApiParameter(
                 "Idempotency-Key",
-                {"type": "string", "minLength": 1, "maxLength": 255},
+                {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
                 location=OpenApiParameter.HEADER,
-                description="Up to 255 characters of your choice, the same when you repeat the same message.",
+                description="Up to 255 characters of ASCII, of your choice, the same when you repeat the same message.",
             ),
             OpenApiParameter(
                 "Idempotent-Replayed",

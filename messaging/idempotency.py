@@ -29,11 +29,11 @@ def checked_key(text: str | None) -> str | None:
     """Returns the header's value, or None where there is none. Raises ApiError 400 IDEMPOTENCY_KEY_INVALID."""
     if text is None:
         return None
-    if not 1 <= len(text) <= MAX_LENGTH or any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in text):
+    if not 1 <= len(text) <= MAX_LENGTH or not text.isascii() or not text.isprintable():
         raise ApiError(
             400,
             "IDEMPOTENCY_KEY_INVALID",
-            f"Idempotency-Key is 1 to {MAX_LENGTH} characters, control characters excepted.",
+            f"Idempotency-Key is 1 to {MAX_LENGTH} printable ASCII characters.",
         )
     return text
 

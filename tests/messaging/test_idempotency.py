@@ -82,14 +82,14 @@ def test_a_key_is_forgotten_after_a_day(alice: Tenant) -> None:
         assert once(alice.number, "order-42", {"text": "New"}, forbidden) == ({"id": "msg_2"}, True)
 
 
-@pytest.mark.parametrize("text", ["", "x" * 256, "order\n42", "order\x7f", "order\x85"])
-def test_a_key_has_a_length_and_no_control_characters(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "x" * 256, "order\n42", "order\x7f", "order\x85", "order 42/ä"])
+def test_a_key_has_a_length_and_is_printable_ascii(text: str) -> None:
     with pytest.raises(ApiError) as caught:
         checked_key(text)
     assert (caught.value.status_code, caught.value.code) == (400, "IDEMPOTENCY_KEY_INVALID")
 
 
-@pytest.mark.parametrize("text", ["x", "x" * 255, "order 42/ä", None])
+@pytest.mark.parametrize("text", ["x", "x" * 255, "order 42/a", None])
 def test_any_other_key_is_taken_as_it_is(text: str | None) -> None:
     assert checked_key(text) == text
 
