@@ -182,6 +182,12 @@ def gateway_url(config: Mapping[str, Any]) -> str:
     return f"{scheme}://{host}{parts.path.rstrip('/')}"
 
 
+def refuse_unknown(config: Mapping[str, Any], *known: str) -> None:
+    """Raises ConfigError for a key of a providerConfig that is none of `known`: a misspelt one would have no effect."""
+    for key in sorted(config.keys() - set(known)):
+        raise ConfigError(f"there is no key {key}. There are: {', '.join(known) or 'none'}.")
+
+
 def required(config: Mapping[str, Any], key: str, default: str | None = None) -> str:
     """Returns a printable string of a providerConfig, trimmed; raises ConfigError."""
     value = config.get(key)

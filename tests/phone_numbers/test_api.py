@@ -217,6 +217,7 @@ def test_a_deleted_number_says_how_to_get_it_back(alice: Tenant) -> None:
         (NEW | {"number": "me"}, "INVALID_NUMBER"),
         (NEW | {"provider": "pigeon"}, "UNKNOWN_PROVIDER"),
         (NEW | {"provider": "meta"}, "INVALID_PROVIDER_CONFIG"),
+        (NEW | {"provider": "simulator", "providerConfig": {"session": "shop"}}, "INVALID_PROVIDER_CONFIG"),
     ],
 )
 def test_a_malformed_number_is_refused(alice: Tenant, body: Any, expected: str) -> None:

@@ -28,6 +28,7 @@ class Evolution:
 
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
         """Takes `{baseUrl, instance, apiKey}`; the instance is only unique at its gateway."""
+        gateway_http.refuse_unknown(config, "baseUrl", "instance", "apiKey")
         url, instance = gateway_http.gateway_url(config), gateway_http.required(config, "instance")
         api_key = gateway_http.secret(config, "apiKey")
         return Config(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from phone_numbers.gateway_http import required, secret
+from phone_numbers.gateway_http import refuse_unknown, required, secret
 from phone_numbers.providers.base import (
     Capability,
     Config,
@@ -33,6 +33,7 @@ class Meta:
 
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
         """Takes `{phoneNumberId, accessToken?, wabaId?}`; without a token the server's META_ACCESS_TOKEN is used."""
+        refuse_unknown(config, "phoneNumberId", "accessToken", "wabaId")
         ref = required(config, "phoneNumberId")
         if not META_ID.fullmatch(ref):
             raise ConfigError("phoneNumberId is the id of the number at Meta, such as 106540352242922.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from phone_numbers.gateway_http import refuse_unknown
 from phone_numbers.providers.base import (
     Capability,
     Config,
@@ -42,6 +43,7 @@ class Simulator:
     in_process = True
 
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
+        refuse_unknown(config)
         return Config(ref=phone, state=ConnectionState.CONNECTED)
 
     def verify(self, request: IngestRequest, number: "Number | None") -> bool:

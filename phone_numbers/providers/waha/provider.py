@@ -30,6 +30,7 @@ class Waha:
 
     def configure(self, config: Mapping[str, Any], phone: str) -> Config:
         """Takes `{baseUrl, session, apiKey, hmacKey?}`; the session is only unique at its gateway."""
+        gateway_http.refuse_unknown(config, "baseUrl", "session", "apiKey", "hmacKey")
         url, session = gateway_http.gateway_url(config), gateway_http.required(config, "session")
         credentials = {"baseUrl": url, "session": session, "apiKey": gateway_http.secret(config, "apiKey")}
         if config.get("hmacKey") is not None:

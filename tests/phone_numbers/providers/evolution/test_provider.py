@@ -51,6 +51,7 @@ def test_the_reference_is_the_address_in_its_normal_form_and_the_instance(url: s
         ({"apiKey": " "}, "apiKey"),
         ({"apiKey": "top\nsecret"}, "apiKey"),
         ({"apiKey": "sécret"}, "apiKey"),
+        ({"hmacKey": "secret"}, "hmacKey"),
     ],
 )
 def test_what_cannot_work_is_refused_in_words_that_repeat_no_secret(

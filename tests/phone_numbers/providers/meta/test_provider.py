@@ -36,6 +36,7 @@ def test_the_phone_number_id_is_enough() -> None:
         ({"accessToken": ""}, "accessToken"),
         ({"wabaId": 7}, "wabaId"),
         ({"wabaId": "9" * 101}, "wabaId"),
+        ({"accesToken": "secret"}, "accesToken"),
     ],
 )
 def test_a_config_that_cannot_work_is_refused_by_the_name_of_its_key(

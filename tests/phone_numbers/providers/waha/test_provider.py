@@ -37,7 +37,16 @@ def test_the_reference_is_the_address_and_the_session() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"session": None}, {"hmacKey": ""}, {"hmacKey": 5}, {"apiKey": None}, {"baseUrl": "x"}]
+    "change",
+    [
+        {"session": None},
+        {"hmacKey": ""},
+        {"hmacKey": 5},
+        # Without a key whatever is posted is believed.
+        {"hmackey": "signing"},
+        {"apiKey": None},
+        {"baseUrl": "x"},
+    ],
 )
 def test_what_cannot_work_is_refused_by_its_key(change: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
