@@ -21,6 +21,7 @@ from rest_framework.response import Response
 
 from accounts.errors import CODES
 from accounts.failures import report
+from accounts.ids import IdField
 from accounts.outages import DATABASE_AWAY, RETRY_AFTER, announce
 
 
@@ -155,7 +156,11 @@ def decode_cursor(text: str) -> str:
             raise ValueError(value)
         return value
     except (binascii.Error, ValueError) as problem:
-        raise ApiError(400, "INVALID_CURSOR", "cursor is not one that this list gave out.") from problem
+        raise _foreign_cursor() from problem
+
+
+def _foreign_cursor() -> ApiError:
+    return ApiError(400, "INVALID_CURSOR", "cursor is not one that this list gave out.")
 
 
 Row = TypeVar("Row", bound=Model)
@@ -165,7 +170,10 @@ def page(request: Request, rows: QuerySet[Row], answer: Callable[[Row], Any]) ->
     """Newest first: `{"data": […], "nextCursor": …}`; keyset on the id, so a page costs the same at any depth."""
     limit = limit_of(request)
     if cursor := request.query_params.get("cursor"):
-        rows = rows.filter(pk__lt=decode_cursor(cursor))
+        last, key = decode_cursor(cursor), rows.model._meta.pk
+        if isinstance(key, IdField) and not last.startswith(f"{key.prefix}_"):
+            raise _foreign_cursor()
+        rows = rows.filter(pk__lt=last)
     found = list(rows.order_by("-pk")[: limit + 1])
     more = len(found) > limit
     found = found[:limit]

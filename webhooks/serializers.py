@@ -160,7 +160,7 @@ class JobSerializer(serializers.Serializer[RecoveryJob]):
 
 
 class LogFilters(serializers.Serializer[Any]):
-    event = TextField(required=False, max_length=100)
+    event = ChoiceField(choices=list(BY_NAME), required=False)
     status = ChoiceField(choices=[SUCCESS, FAILED], required=False)
 
 

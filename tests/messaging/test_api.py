@@ -7,6 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.api import encode_cursor
 from messaging.models import IdempotencyKey, Message
 from phone_numbers.models import Number
 from tests.conftest import Tenant
@@ -309,6 +310,8 @@ def test_the_log_of_one_number(alice: Tenant) -> None:
         ({"limit": "9" * 5000}, "INVALID_LIMIT"),
         ({"cursor": "?"}, "INVALID_CURSOR"),
         ({"cursor": "AAAA"}, "INVALID_CURSOR"),
+        ({"cursor": encode_cursor("wh_01m838d6mmp2bg09w1awhmfgrr")}, "INVALID_CURSOR"),
+        ({"cursor": encode_cursor("1795721756890558")}, "INVALID_CURSOR"),
     ],
 )
 def test_a_malformed_filter_is_refused(alice: Tenant, query: dict[str, str], expected: str) -> None:

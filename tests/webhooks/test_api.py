@@ -292,6 +292,7 @@ class TestLogs:
         assert (count(""), count("status=SUCCESS"), count("status=FAILED")) == (3, 1, 2)
         assert (count("event=message.read"), count("event=message.sent&status=FAILED")) == (2, 0)
         assert alice.api.get(f"/v1/webhooks/{webhook.pk}/logs?status=MAYBE").status_code == 400
+        assert alice.api.get(f"/v1/webhooks/{webhook.pk}/logs?event=message.sentt").status_code == 400
 
     @pytest.mark.parametrize("count", [1, 10])
     def test_a_page_costs_the_same_queries_whatever_its_size(
