@@ -18,7 +18,7 @@ from events.catalog import BY_NAME, EVENT_TYPES, GROUPS, EventType, unknown_name
 from events.models import Event, EventQuerySet
 from events.placing import position_at
 from events.pulling import START, newest_position, position_of, read
-from phone_numbers.api_scope import NUMBER_HEADER, named_number_id, number_or_404, visible_numbers
+from phone_numbers.api_scope import NUMBER_HEADER, named_number, number_or_404, visible_numbers
 from phone_numbers.providers import all_providers
 
 LATEST = "latest"
@@ -166,9 +166,10 @@ def _after(request: Request, since: datetime | None) -> int:
 
 def _number_id(request: Request, named: str) -> str:
     """The number to which the answer is limited, by the key or by name; "" = the whole workspace."""
-    if id := named or named_number_id(request):
-        return number_or_404(visible_numbers(request), id).pk
-    return api_key(request).number_id
+    if named:
+        return number_or_404(visible_numbers(request), named).pk
+    number = named_number(request)
+    return number.pk if number else api_key(request).number_id
 
 
 def _types(request: Request) -> set[str]:

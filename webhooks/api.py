@@ -13,7 +13,13 @@ from accounts.authentication import api_key
 from accounts.openapi import PAGE, answer, id_parameter, refusals, sent
 from events.catalog import sample_for
 from events.models import Event
-from phone_numbers.api_scope import NUMBER_HEADER, named_number, number_or_404, visible_numbers
+from phone_numbers.api_scope import (
+    NUMBER_HEADER,
+    named_number,
+    named_number_id,
+    number_or_404,
+    visible_numbers,
+)
 from phone_numbers.models import Number
 from webhooks import api_examples, configuring, recovering, replaying
 from webhooks.configuring import Configured, UnknownEvents
@@ -68,7 +74,7 @@ def wanted_number(request: Request, wanted: dict[str, Any]) -> Number | None:
     """The number that a new webhook is for; None: all of the workspace, which only a workspace key may ask for."""
     key = api_key(request)
     named = "whatsappNumberId" in wanted
-    id = wanted.get("whatsappNumberId") if named else request.headers.get("x-whatsapp-number-id")
+    id = wanted.get("whatsappNumberId") if named else named_number_id(request)
     if key.number_id:
         if (named or id) and id != key.number_id:
             raise ApiError(

@@ -179,6 +179,7 @@ def test_a_key_of_one_number_sees_that_number(alice: Tenant) -> None:
     assert api.get(f"/v1/events/{mine}").status_code == 404
     assert refusal(api, numberId=alice.number.pk) == (404, "NUMBER_NOT_FOUND")
     assert refusal(api, after=mine) == (404, "EVENT_NOT_FOUND")
+    assert ids(pull(api, whatsappNumberId=alice.number.pk)) == [theirs]
 
 
 def test_another_workspace_sees_nothing(alice: Tenant, bob: Tenant) -> None:

@@ -86,6 +86,11 @@ class TestCreate:
         )  # fmt: skip
         assert response.json()["whatsappNumberId"] == alice.number.pk
 
+    def test_the_query_may_name_the_number(self, alice: Tenant) -> None:
+        path = f"/v1/webhooks?whatsappNumberId={alice.number.pk}"
+        response = alice.api.post(path, {"url": URL, "events": []}, content_type="application/json")
+        assert response.json()["whatsappNumberId"] == alice.number.pk
+
     def test_a_number_key_is_for_its_own_number(self, alice: Tenant) -> None:
         other = NumberFactory(workspace=alice.workspace)
         key = ApiKeyFactory(workspace=alice.workspace, number_id=alice.number.pk).text
