@@ -159,7 +159,7 @@ class Target:
                 allow_redirects=False,
             ) as response:  # fmt: skip
                 status = response.status_code
-        except requests.Timeout:
+        except requests.ReadTimeout:
             error = "no answer in time"
         except requests.RequestException:
             error = "not reachable"

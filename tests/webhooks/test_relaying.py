@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -149,6 +150,21 @@ def test_a_target_that_is_down_is_waited_for_and_nothing_is_skipped(
     assert waits[:5] == [1, 2, 5, 10, 10]
     arrived = [(one.headers["webhook-id"], one.headers["webhook-attempt"]) for one in opened[0].requests]
     assert arrived == [(first.pk, "6"), (second.pk, "1")]
+
+
+def test_a_target_that_takes_no_connection_is_waited_for_too(alice: Tenant) -> None:
+    """As where a machine is off: nothing refuses the connection, and nothing takes it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
+        address = silent.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        target = Target(f"http://127.0.0.1:{address[1]}/hook", SECRET)
+        tried = target.post({"id": "evt_1", "type": "message.sent", "body": {}}, attempt=5)
+        for one in waiting:
+            one.close()
+    assert (tried.error, tried.retry_in) == ("not reachable", 10)
 
 
 def test_a_target_that_refuses_an_event_gets_the_next_one(
