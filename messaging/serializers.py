@@ -283,8 +283,13 @@ class _LenientMomentField(MomentField):
 class HistoryFilters(serializers.Serializer[Any]):
     """The query of GET /v1/messages/history."""
 
-    startDate = _LenientMomentField(required=False, help_text="ISO 8601; without a zone UTC.")
-    endDate = _LenientMomentField(required=False, help_text="ISO 8601; without a zone UTC.")
+    startDate = _LenientMomentField(
+        required=False, help_text="ISO 8601; without a zone UTC. A date is its first moment."
+    )
+    endDate = _LenientMomentField(
+        required=False,
+        help_text="ISO 8601; without a zone UTC. A date is its first moment: name the day after.",
+    )
     page = serializers.IntegerField(required=False, default=1, min_value=1, max_value=1_000_000)
     pageSize = serializers.IntegerField(
         required=False,
