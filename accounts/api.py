@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.core.signals import got_request_exception
 from django.db.models import Model, QuerySet
 from django.http import Http404
@@ -92,6 +92,9 @@ def _refusal(exception: Exception) -> ApiError | None:
             return ApiError(
                 413, "PAYLOAD_TOO_LARGE", f"A body has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
             )
+        case TooManyFieldsSent():
+            sentence = f"A query has at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters."
+            return ApiError(400, "INVALID_REQUEST", sentence, {"fields": {"query": [sentence]}})
         case exceptions.ValidationError():
             details = exception.detail if isinstance(exception.detail, dict) else {"body": exception.detail}
             return ApiError(400, "INVALID_REQUEST", _first_sentence(details), {"fields": details})

@@ -240,8 +240,8 @@ Every refusal has one shape, whatever refuses:
 Branch on `code`: a code keeps its meaning and its HTTP status. `error` is a sentence for people, in the logs of whoever
 called, and may be reworded. `details` holds what a program can use, such as the fields of an `INVALID_REQUEST`.
 
-An answer that is none of these (a 502, HTML) is not from this server but from a proxy before it. This page is written
-by `make reference`.
+An answer that is none of these (a 502, HTML) is from a proxy before this server; a 400 in HTML says that the server
+does not answer for the host name that was called (`ALLOWED_HOSTS`). This page is written by `make reference`.
 """
 
 

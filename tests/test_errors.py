@@ -129,6 +129,11 @@ def test_a_field_that_is_none(alice: Tenant, method: str, path: str, body: Any) 
     assert set(answer["details"]["fields"]) == {"delivrAt"}
 
 
+def test_a_query_that_is_too_long(alice: Tenant) -> None:
+    refused(alice.api.get("/v1/events?" + "type=message.sent&" * 1001), 400, "INVALID_REQUEST")
+    refused(alice.api.get("/v1/messages?" + "a=1&" * 1001), 400, "INVALID_REQUEST")
+
+
 def test_what_belongs_to_somebody_else(alice: Tenant, bob: Tenant) -> None:
     webhook = WebhookFactory(number=bob.number)
     refused(alice.api.get(f"/v1/webhooks/{webhook.pk}"), 404, "WEBHOOK_NOT_FOUND")
