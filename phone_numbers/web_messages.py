@@ -6,13 +6,14 @@ Source: https://github.com/WhiskeySockets/Baileys/blob/master/WAProto/WAProto.pr
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from phone_numbers.jids import Jid, Party, identities, parse_jid
+from phone_numbers.jids import Jid, Party, contact, identities, parse_jid
 from phone_numbers.payloads import identifier, load, record, records, text
-from phone_numbers.reports import IdentityReport, Media, Quote
+from phone_numbers.phones import match_form
+from phone_numbers.reports import Contact, IdentityReport, Media, Quote
 
 # Envelopes around the message proper; each holds it under `message`.
 WRAPPERS = (
@@ -188,12 +189,20 @@ def key_addresses(key: dict[str, Any], chat: Jid) -> list[Jid | None]:
     return [parse_jid(key.get(name)) for name in (DIRECT_KEYS if chat.is_person else MEMBER_KEYS)]
 
 
-def key_identities(key: dict[str, Any], is_own: bool) -> list[IdentityReport]:
-    """Returns what a key teaches about the phones behind LIDs. In a key of ours `senderPn` is our own phone."""
+def key_identities(key: dict[str, Any], is_own: bool, me: Party) -> list[IdentityReport]:
+    """Returns what a key teaches about the phones behind LIDs.
+
+    In a key of ours `senderPn` is our own phone, and so may be `remoteJidAlt`: whoever we wrote to is not us.
+    """
     pairs = [(key.get(one), key.get(other)) for one, other in PAIRS]
     if not is_own and not key.get("participant"):
         pairs.append((key.get("remoteJid"), key.get("senderPn")))
-    return identities(pairs)
+    return [found for found in identities(pairs) if not (is_own and match_form(found.phone) in me.phones)]
+
+
+def recipient(chat: Jid, alternatives: Iterable[Jid | None], me: Party) -> Contact:
+    """Makes the contact whom a message of ours in a chat of two went to; an address of ours is none of theirs."""
+    return contact([chat, *(jid for jid in alternatives if jid is not None and not me.is_at(jid))])
 
 
 def quote(context: dict[str, Any], me: Party, sender: Party, in_direct_chat: bool) -> Quote | None:

@@ -40,6 +40,7 @@ from phone_numbers.web_messages import (
     quote,
     reaction_quote,
     read,
+    recipient,
 )
 
 # WebMessageInfo.Status of Baileys: the words, and the numbers of older versions. WAHA counts from one less.
@@ -128,11 +129,14 @@ def _message(message: dict[str, Any], phone: str) -> list[Report]:
     key = record(message.get("key"))
     chat = parse_jid(key.get("remoteJid"))
     is_own = _is_own(key)
-    learned: list[Report] = [*key_identities(key, is_own)]
+    learned: list[Report] = [*key_identities(key, is_own, Party.of([], phone))]
     if chat is None:
         return [*learned, Ignored(reason="The message does not say which chat it is in.")]
     if is_own:
-        return [*learned, _own_status(message, key, chat) or Ignored(reason="Our own number wrote it.")]
+        return [
+            *learned,
+            _own_status(message, key, chat, phone) or Ignored(reason="Our own number wrote it."),
+        ]
     return [*learned, _inbound(message, key, chat, phone)]
 
 
@@ -188,28 +192,28 @@ def _quote(
     return quote(context, Party.of([], phone), Party.of(addresses), chat.is_person)
 
 
-def _own_status(message: dict[str, Any], key: dict[str, Any], chat: Jid) -> Report | None:
+def _own_status(message: dict[str, Any], key: dict[str, Any], chat: Jid, phone: str) -> Report | None:
     """What an echo of our own message says about how far it got; None where that is nothing yet."""
     status = _status(message.get("status"))
     message_id = identifier(key.get("id"))
     if status is None or not message_id or chat.is_status:
         return None
     at = moment(message.get("messageTimestamp")) if status is MessageStatus.SENT else None
-    return _status_report(message_id, status, key, chat, at)
+    return _status_report(message_id, status, key, chat, at, phone)
 
 
 def _updates(data: Any, phone: str) -> list[Report]:
-    return [report for update in records(data) for report in _update(update)]
+    return [report for update in records(data) for report in _update(update, phone)]
 
 
-def _update(update: dict[str, Any]) -> list[Report]:
+def _update(update: dict[str, Any], phone: str) -> list[Report]:
     """Reads `{keyId, remoteJid, fromMe, status}`, or `{key, update: {status}}` of older versions.
 
     `messageId` beside `keyId` is the id of a row in Evolution's database.
     """
     key = record(update.get("key")) or update
     chat = parse_jid(key.get("remoteJid"))
-    learned: list[Report] = [*key_identities(key, is_own=True)]
+    learned: list[Report] = [*key_identities(key, is_own=True, me=Party.of([], phone))]
     word = update["status"] if "status" in update else record(update.get("update")).get("status")
     if key.get("fromMe") in (False, "false"):
         return [*learned, Ignored(reason="What happens to messages that we received makes no event.")]
@@ -219,18 +223,25 @@ def _update(update: dict[str, Any]) -> list[Report]:
         return [*learned, Ignored(reason=f"The status {text(word)[:40]!r} makes no event.")]
     if not message_id or (chat is not None and chat.is_status):
         return [*learned, Ignored(reason="The status is not about a message to somebody.")]
-    return [*learned, _status_report(message_id, status, key, chat, None)]
+    return [*learned, _status_report(message_id, status, key, chat, None, phone)]
 
 
 def _status_report(
-    message_id: str, status: MessageStatus, key: dict[str, Any], chat: Jid | None, at: datetime | None
+    message_id: str,
+    status: MessageStatus,
+    key: dict[str, Any],
+    chat: Jid | None,
+    at: datetime | None,
+    phone: str,
 ) -> StatusReport:
-    is_direct = chat is not None and chat.is_person
+    to = Contact()
+    if chat is not None and chat.is_person:
+        to = recipient(chat, [parse_jid(key.get("remoteJidAlt"))], Party.of([], phone))
     return StatusReport(
         message_id=message_id,
         status=status,
         at=at,
-        recipient=contact([chat, parse_jid(key.get("remoteJidAlt"))]) if is_direct else Contact(),
+        recipient=to,
         group_id=str(chat) if chat is not None and chat.kind is JidKind.GROUP else None,
         error="WhatsApp refused the message (status ERROR)." if status is MessageStatus.FAILED else None,
     )

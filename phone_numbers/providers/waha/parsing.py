@@ -36,7 +36,7 @@ from phone_numbers.reports import (
     Report,
     StatusReport,
 )
-from phone_numbers.web_messages import key_addresses, key_identities
+from phone_numbers.web_messages import key_addresses, key_identities, recipient
 
 # https://waha.devlike.pro/docs/how-to/events/#messageack: one less than Baileys' numbers.
 ACKS: dict[int, MessageStatus | None] = {
@@ -98,7 +98,7 @@ def parse(body: str, phone: str) -> list[Report]:
 
 def _message(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[Report]:
     place, me = _Place(payload), _me(envelope, phone)
-    learned: list[Report] = [*place.identities()]
+    learned: list[Report] = [*place.identities(me)]
     if place.is_by(me):
         return [*learned, Ignored(reason="Our own number wrote it.")]
     reason = place.unreadable()
@@ -120,9 +120,9 @@ def _message(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> l
 
 def _reaction(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[Report]:
     """With GOWS the id of the target is told as the writer sees it, so its `true_` is not trusted."""
-    place = _Place(payload)
-    learned: list[Report] = [*place.identities()]
-    if place.is_by(_me(envelope, phone)):
+    place, me = _Place(payload), _me(envelope, phone)
+    learned: list[Report] = [*place.identities(me)]
+    if place.is_by(me):
         return [*learned, Ignored(reason="Our own number reacted.")]
     reaction = record(payload.get("reaction"))
     target = parse_message_id(reaction.get("messageId"))
@@ -143,8 +143,8 @@ def _reaction(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> 
 
 def _ack(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[Report]:
     """In groups WEBJS tells the opposite of the truth in `fromMe`, and the truth in the id."""
-    place = _Place(payload)
-    learned: list[Report] = [*place.identities()]
+    place, me = _Place(payload), _me(envelope, phone)
+    learned: list[Report] = [*place.identities(me)]
     if place.from_me is False and not place.id.from_me:
         return [*learned, Ignored(reason="What happens to messages that we received makes no event.")]
     number = payload.get("ack")
@@ -163,7 +163,7 @@ def _ack(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[
             message_id=place.id.id,
             status=status,
             at=moment(envelope.get("timestamp")),
-            recipient=place.recipient(),
+            recipient=place.recipient(me),
             group_id=str(chat) if is_group else None,
             error="WhatsApp refused the message (ack ERROR)." if status is MessageStatus.FAILED else None,
         ),
@@ -241,14 +241,14 @@ class _Place:
         """What the id and `participant` call the one who wrote in a chat of two."""
         return [self.id.chat, parse_jid(self.payload.get("participant"))]
 
-    def identities(self) -> list[IdentityReport]:
+    def identities(self, me: Party) -> list[IdentityReport]:
         pairs = [
             (self.info.get("Sender"), self.info.get("SenderAlt")),
             (self.info.get("Chat"), self.info.get("RecipientAlt")),
         ]
         if not self.is_own and self.chat is not None and self.chat.is_person:
             pairs += [(str(self.chat), str(jid)) for jid in self._chat_elsewhere() if jid is not None]
-        return [*key_identities(self.key, self.is_own), *identities(pairs)]
+        return [*key_identities(self.key, self.is_own, me), *identities(pairs)]
 
     def is_by(self, me: Party) -> bool:
         """Whether our number wrote it. NOWEB says of what our phone wrote in a group that it is not from us."""
@@ -287,7 +287,7 @@ class _Place:
             **what,
         )
 
-    def recipient(self) -> Contact:
+    def recipient(self, me: Party) -> Contact:
         """Who a message of ours went to; nobody in particular in groups and channels."""
         chat = self.id.chat or self.chat
         if chat is None or not chat.is_person:
@@ -296,7 +296,7 @@ class _Place:
         if self.info.get("IsFromMe") is False:
             # A receipt: its sender is who received our message.
             alternatives.append(self.info.get("SenderAlt"))
-        return contact([chat, *(parse_jid(jid) for jid in alternatives)])
+        return recipient(chat, (parse_jid(jid) for jid in alternatives), me)
 
     def _at(self, envelope: dict[str, Any]) -> datetime | None:
         times = (

@@ -160,6 +160,18 @@ def test_an_own_message_teaches_whom_it_went_to_but_not_who_wrote_it() -> None:
     assert reports(payload) == [LEARNED, Ignored(reason="Our own number wrote it.")]
 
 
+def test_an_own_message_never_makes_our_phone_that_of_whom_it_went_to() -> None:
+    key = {"remoteJid": ADA_LID, "remoteJidAlt": "12025550143:7@s.whatsapp.net", "fromMe": True}
+    (found,) = reports(upsert({"conversation": "x"}, key, status="SERVER_ACK"))
+    assert isinstance(found, StatusReport)
+    assert (found.recipient.phone, found.recipient.opaque_id) == ("", ADA_LID)
+    (found,) = reports(
+        webhook("messages.update", [{"key": key | {"id": "3EB0OURS1"}, "update": {"status": 4}}])
+    )
+    assert isinstance(found, StatusReport)
+    assert (found.recipient.phone, found.recipient.opaque_id) == ("", ADA_LID)
+
+
 def test_contact_and_participant_lists_teach_phones() -> None:
     entry = {"id": ADA_LID, "lid": ADA_LID, "phoneNumber": ADA}
     assert LEARNED in reports(webhook("contacts.upsert", [entry]))

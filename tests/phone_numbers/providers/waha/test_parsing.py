@@ -198,6 +198,14 @@ def test_an_own_message_teaches_whom_it_went_to() -> None:
     assert reports(payload) == [LEARNED, Ignored(reason="Our own number wrote it.")]
 
 
+def test_an_own_message_never_makes_our_phone_that_of_whom_it_went_to() -> None:
+    key = {"remoteJid": ADA_LID, "remoteJidAlt": "12025550143@s.whatsapp.net", "fromMe": True}
+    payload = noweb("x", key=key, fromMe=True, id=f"true_{ADA_LID}_3EB0X", **{"from": ADA_LID})
+    assert reports(payload) == [Ignored(reason="Our own number wrote it.")]
+    found = reports(ack(3, "READ", id=f"true_{ADA_LID}_3EB0X", _data={"key": key}, **{"from": ADA_LID}))
+    assert [report.recipient.phone for report in found] == [""]  # type: ignore[union-attr]
+
+
 def test_the_members_of_a_group_teach_phones() -> None:
     payload = {"group": {"id": GROUP}, "participants": [{"id": ADA_LID, "pn": ADA}]}
     assert LEARNED in reports(webhook("group.v2.participants", payload))
