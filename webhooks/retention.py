@@ -189,7 +189,9 @@ def _look_through(number: Number, table: Table, before: datetime) -> Iterator[in
             total += table.blank(table.rows().filter(pk__in=[pk for pk in ids if pk not in waited_for]))
             if number.keeps_nothing and waited_for:
                 table.seal(table.rows().filter(pk__in=waited_for))
-            below = min([below, *waited_for])
+            # Those that are in use, and those that cannot be read.
+            left = table.rows().filter(pk__in=ids, blanked_at=None).order_by("pk")
+            below = min([below, *left.values_list("pk", flat=True)[:1]])
             is_last = len(ids) < CHUNK
             _advance(mark, below if is_last else min(below, ids[-1]))
         if total and (is_last or count % CHUNKS_PER_LINE == 0):

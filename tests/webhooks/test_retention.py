@@ -26,6 +26,7 @@ from webhooks import tasks
 from webhooks.models import Attempt, Delivery
 from webhooks.outcome import ErrorClass, Outcome
 from webhooks.retention import CHUNK, Blanking, discreet, events_in_use, next_number_due_at, plan, settle
+from webhooks.retry import RETRY_DELAYS
 
 pytestmark = pytest.mark.django_db
 
@@ -191,6 +192,33 @@ def test_what_is_in_use_is_sealed_passed_over_and_found_again(relaying: Number) 
     end(delivery, "delivered")
     look_through()
     assert not Event.objects.filter(blanked_at=None).exists()
+
+
+def test_what_no_key_can_read_is_passed_over_and_blanked_once_its_key_is_back(
+    relaying: Number, settings: Any
+) -> None:
+    keys = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = ["lost"]
+    unreadable = sealed_event(relaying)
+    settings.ENCRYPTION_KEYS = keys
+    sealed_event(relaying)
+    look_through()
+    assert list(Event.objects.filter(blanked_at=None)) == [unreadable]
+    settings.ENCRYPTION_KEYS = [*keys, "lost"]
+    look_through()
+    assert blanked(Event) == 2
+
+
+def test_a_delivery_of_what_no_key_can_read_comes_to_its_end(relaying: Number, settings: Any) -> None:
+    delivery = DeliveryFactory(event=sealed_event(relaying), attempts_made=len(RETRY_DELAYS))
+    body = delivery.event.body
+    keys = settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = ["another"]
+    tasks.deliver()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.lease) == (Delivery.Status.EXHAUSTED, None)
+    settings.ENCRYPTION_KEYS = keys
+    assert Event.objects.get().body == body
 
 
 def test_what_is_behind_the_mark_is_not_read_again(
