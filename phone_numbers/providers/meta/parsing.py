@@ -270,7 +270,11 @@ def _quote(kind: str, message: dict[str, Any], context: Context) -> Quote | None
     if not message_id:
         return None
     sender = text(quoted.get("from"))
-    return Quote(message_id=message_id, ours=context.is_us(sender) if sender else None)
+    ours = context.is_us(sender) if sender else None
+    if ours and kind == "text" and record(quoted.get("referred_product")):
+        # Asked from the catalog, it quotes a message that nobody sent: only one that is known here is ours.
+        ours = None
+    return Quote(message_id=message_id, ours=ours)
 
 
 def _status(status: dict[str, Any], context: Context) -> list[Report]:

@@ -167,10 +167,17 @@ def test_our_number_is_known_even_where_meta_displays_no_phone() -> None:
     assert inbound(payload).quote == Quote(message_id=OURS, ours=True)
 
 
-def test_a_question_about_a_product_quotes_nobody_unless_we_sent_it() -> None:
+@pytest.mark.parametrize(("sender", "ours"), [("447700900123", False), ("12025550143", None)])
+def test_a_question_about_a_product_quotes_nobody_unless_we_sent_it(sender: str, ours: bool | None) -> None:
     product = {"catalog_id": "1", "product_retailer_id": "2"}
-    asked = inbound(message(context={"from": "447700900123", "id": "wamid.X", "referred_product": product}))
-    assert asked.quote == Quote(message_id="wamid.X", ours=False)
+    asked = inbound(message(context={"from": sender, "id": "wamid.X", "referred_product": product}))
+    assert asked.quote == Quote(message_id="wamid.X", ours=ours)
+
+
+def test_an_answer_that_refers_to_a_product_is_an_answer_to_us() -> None:
+    context = FROM_US | {"referred_product": {"catalog_id": "1", "product_retailer_id": "2"}}
+    tapped = inbound(message("button", button={"text": "Buy", "payload": "buy"}, context=context))
+    assert tapped.quote == Quote(message_id=OURS, ours=True)
 
 
 def test_a_group_message_names_its_group() -> None:
