@@ -180,8 +180,8 @@ class HistoryView(APIView):
         operation_id="message_history",
         summary="Read the conversation history of a number",
         description=(
-            "Both directions, newest first, by the provider's time. Where the number's retention hides what is "
-            "personal, it is null and `redacted` is true."
+            "Both directions, what was recorded last first; `startDate` and `endDate` are of the provider's time. "
+            "Where the number's retention hides what is personal, it is null and `redacted` is true."
         ),
         tags=["Messages"],
         parameters=[HistoryFilters, NUMBER_HEADER],

@@ -174,7 +174,9 @@ class NumberSerializer(serializers.Serializer[Number]):
     coexistence = serializers.SerializerMethodField(help_text="Null at other providers than Meta.")
     lastSeenAt = MomentField(source="last_seen_at", allow_null=True)
     createdAt = MomentField(source="created_at")
-    updatedAt = serializers.SerializerMethodField()
+    updatedAt = serializers.SerializerMethodField(
+        help_text="When its state last changed, or it was removed; a PATCH does not count."
+    )
     deletedAt = MomentField(source="deleted_at", allow_null=True)
     restorableUntil = MomentField(source="restorable_until", allow_null=True)
     extraChargeUnpaidSince = NullField(help_text="Always null: nothing is charged.")

@@ -254,7 +254,7 @@ class DeliveriesView(APIView):
     @extend_schema(
         operation_id="list_deliveries",
         summary="List the deliveries of a webhook",
-        description="One per event, newest first.",
+        description="One per event, and another one where it was sent again by hand; samples too. Newest first.",
         tags=TAGS,
         parameters=[WEBHOOK_ID, *PAGE, DeliveryFilters],
         responses={
