@@ -253,12 +253,14 @@ def _card(card: dict[str, Any]) -> str:
 
 
 def _answer(interactive: dict[str, Any]) -> str:
-    """The title of a button or list row, or what a flow sent."""
+    """The title of a button or list row, or what a form was filled in with."""
     for key in ("button_reply", "list_reply"):
         if key in interactive:
             return text(record(interactive.get(key)).get("title"))
-    flow = record(interactive.get("nfm_reply"))
-    return text(flow.get("body")) or text(flow.get("response_json"))
+    form = record(interactive.get("nfm_reply"))
+    shown, answers = text(form.get("body")), text(form.get("response_json"))
+    # A flow shows "Sent" whatever was answered; an address is shown as people write it.
+    return (answers or shown) if form.get("name") == "flow" else (shown or answers)
 
 
 def _quote(kind: str, message: dict[str, Any], context: Context) -> Quote | None:

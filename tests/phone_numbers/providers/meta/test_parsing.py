@@ -45,6 +45,7 @@ from tests.phone_numbers.providers.report_rules import assert_sound
 AT = datetime(2026, 2, 24, 10, 30, tzinfo=UTC)
 ADA = Contact(phone="+447700900123", name="Ada")
 FROM_US = {"from": "12025550143", "id": OURS}
+FLOW = {"name": "flow", "body": "Sent", "response_json": '{"size":"L"}'}
 BIG_BEN = {"latitude": 51.5007, "longitude": -0.1246, "name": "Big Ben", "address": "SW1"}
 
 
@@ -84,6 +85,9 @@ def test_a_text() -> None:
         (message("interactive", interactive={"list_reply": {"id": "1", "title": "Tuesday"}}), "text", "Tuesday"),
         (message("interactive", interactive={"nfm_reply": {"response_json": "{}", "body": "Sent"}}), "text", "Sent"),
         (message("interactive", interactive={"nfm_reply": {"response_json": '{"a":1}'}}), "text", '{"a":1}'),
+        (message("interactive", interactive={"nfm_reply": FLOW}), "text", '{"size":"L"}'),
+        (message("interactive", interactive={"nfm_reply": FLOW | {"response_json": ""}}), "text", "Sent"),
+        (message("interactive", interactive={"nfm_reply": FLOW | {"name": "address_message"}}), "text", "Sent"),
         (message("location", location=BIG_BEN), "location", "51.5007,-0.1246\nBig Ben\nSW1"),
         (message("location", location={"latitude": 1, "longitude": 2}), "location", "1,2"),
         (message("location", location={"name": "Big Ben"}), "location", "Big Ben"),
