@@ -158,13 +158,18 @@ def _content(
     media: Media | None,
     inner: str | None,
 ) -> str | None:
-    """WEBJS has a picture of the map in the body of a location, and a file's name in that of a document."""
+    """WEBJS has a picture of the map in the body of a location, and a file's name in that of a document.
+
+    In the body of an answer from a list the other engines have the row's description as well as its title.
+    """
     if media is not None:
         return media.caption
     if message_type == "location":
         return _location(record(payload.get("location")), data) or inner
     if message_type == "contacts":
         return inner or card_names(_cards(payload, data))
+    if message_type == "text" and inner:
+        return inner
     body = payload.get("body")
     return text(body) if isinstance(body, str) and (body or inner is None) else inner
 

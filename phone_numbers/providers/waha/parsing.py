@@ -165,9 +165,14 @@ def _ack(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[
             at=moment(envelope.get("timestamp")),
             recipient=place.recipient(me),
             group_id=str(chat) if is_group else None,
-            error="WhatsApp refused the message (ack ERROR)." if status is MessageStatus.FAILED else None,
+            error=_error(payload) if status is MessageStatus.FAILED else None,
         ),
     ]
+
+
+def _error(payload: dict[str, Any]) -> str:
+    """`ackReason` is there where WEBJS knows why."""
+    return text(payload.get("ackReason")).strip() or "WhatsApp refused the message (ack ERROR)."
 
 
 def _session(payload: dict[str, Any], envelope: dict[str, Any], phone: str) -> list[Report]:

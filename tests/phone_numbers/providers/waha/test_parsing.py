@@ -198,6 +198,18 @@ def test_an_own_message_teaches_whom_it_went_to() -> None:
     assert reports(payload) == [LEARNED, Ignored(reason="Our own number wrote it.")]
 
 
+def test_a_failed_message_says_why_where_the_engine_knows() -> None:
+    reason = "The recipient cannot be reached."
+    for payload, error in (
+        (ack(-1, "ERROR", ackReason=reason), reason),
+        (ack(-1, "ERROR"), "WhatsApp refused the message (ack ERROR)."),
+        (ack(2, "DEVICE", ackReason=reason), None),
+    ):
+        (found,) = reports(payload)
+        assert isinstance(found, StatusReport)
+        assert found.error == error
+
+
 def test_an_own_message_never_makes_our_phone_that_of_whom_it_went_to() -> None:
     key = {"remoteJid": ADA_LID, "remoteJidAlt": "12025550143@s.whatsapp.net", "fromMe": True}
     payload = noweb("x", key=key, fromMe=True, id=f"true_{ADA_LID}_3EB0X", **{"from": ADA_LID})
@@ -301,6 +313,11 @@ def test_a_body_that_is_no_object_is_ignored(body: str) -> None:
         (noweb(None, {"stickerMessage": {}}, hasMedia=True), "sticker", None),
         (noweb(None, {"contactMessage": {"displayName": "Grace"}}), "contacts", "Grace"),
         (noweb("Tomorrow", {"listResponseMessage": {"title": "Tomorrow"}}), "text", "Tomorrow"),
+        (
+            noweb("Tomorrow\n9 to 12", {"listResponseMessage": {"title": "Tomorrow", "description": "9 to 12"}}),
+            "text",
+            "Tomorrow",
+        ),
         (noweb(None, {"buttonsResponseMessage": {"selectedDisplayText": "Yes"}}), "text", "Yes"),
         (noweb(None, {"groupInviteMessage": {"caption": "join"}}), None, "join"),
         (gows(None, {"buttonsResponseMessage": {"Response": {"SelectedDisplayText": "Yes"}}}), "text", "Yes"),
