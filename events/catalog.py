@@ -165,7 +165,7 @@ _PARTICIPANT: dict[str, Schema] = {
 }
 _FAILURE: dict[str, Schema] = {
     "error": {**_TEXT, "description": "A sentence; always there."},
-    "errorCode": {**_TEXT, "description": "The provider's code, where known."},
+    "errorCode": {**_TEXT, "description": "The provider's code, where known, or one of this server's."},
 }
 _NUMBER: dict[str, Schema] = {
     "numberId": _TEXT,

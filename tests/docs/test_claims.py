@@ -1,11 +1,13 @@
 """The figures and tables that integrators build on are those of the code."""
 
+import inspect
 import re
 from datetime import timedelta
 
 from django.conf import settings
 
 from events.catalog import EVENT_TYPES
+from messaging import sending
 from phone_numbers.providers.evolution.parsing import STATUS_WORDS, STATUSES
 from phone_numbers.providers.waha.parsing import ACKS
 from phone_numbers.reports import MessageStatus
@@ -85,6 +87,13 @@ def test_the_numbers_of_statuses_are_those_that_are_parsed() -> None:
         assert all(STATUS_WORDS[int(number)] == word for word, number in said)
         numbers = [int(number) for number in re.findall(r"-?\d", waha.replace("−", "-"))]
         assert numbers == [number for number, value in ACKS.items() if value is status]
+
+
+def test_the_codes_with_which_a_send_fails_here_are_those_of_the_code() -> None:
+    section = BY_NAME["docs/guides/correlate.md"].text.partition("## When it fails")[2].partition("\n## ")[0]
+    words = re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', inspect.getsource(sending))
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE)) == set(words)
+    assert timedelta(minutes=5) == sending.UNKNOWN_FOR
 
 
 def test_every_event_that_a_page_names_is_in_the_catalog() -> None:
