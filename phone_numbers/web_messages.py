@@ -246,7 +246,7 @@ def place(latitude: Any, longitude: Any, *words: Any) -> str | None:
         str(value) for value in (latitude, longitude) if isinstance(value, int | float | str) and value != ""
     ]
     lines = [text(",".join(coordinates))[:100]] if len(coordinates) == 2 else []
-    lines += dict.fromkeys(text(word) for word in words if text(word))
+    lines += dict.fromkeys(line.strip() for word in words for line in text(word).splitlines() if line.strip())
     return "\n".join(lines) or None
 
 

@@ -383,6 +383,12 @@ def test_a_location_is_its_coordinates_and_never_the_picture_of_the_map(payload:
     assert (found.type, found.content) == ("location", "51.5007,-0.1246\nBig Ben")
 
 
+def test_a_location_tells_its_name_and_address_once_where_the_description_repeats_both() -> None:
+    told = {"name": "Big Ben", "address": "Westminster", "description": "Big Ben\nWestminster"}
+    found = inbound(webjs("location", None, location={"latitude": 51.5007, "longitude": -0.1246, **told}))
+    assert found.content == "51.5007,-0.1246\nBig Ben\nWestminster"
+
+
 def test_media_is_wahas_copy() -> None:
     media = {
         "url": "http://localhost:3000/api/files/x.jpeg",
