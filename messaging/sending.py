@@ -42,9 +42,7 @@ RETRY_DELAYS = [timedelta(seconds=seconds) for seconds in (2, 10, 30, 120, 600)]
 def send_batch(limit: int = BATCH) -> int:
     """Sends up to `limit` due messages; returns how many were taken."""
     lease = new_id(LEASE_PREFIX.rstrip("_"))
-    fresh, interrupted, expired = _claim(limit, lease)
-    if expired:
-        _fail(expired, lease, "EXPIRED", "The message could not be sent before its deliverUntil.")
+    fresh, interrupted = _claim(limit, lease)
     silent = [message for message in interrupted if message.error_code == UNKNOWN_CODE]
     _fail(silent, lease, UNKNOWN_CODE, UNKNOWN)
     _wait_for_status([message for message in interrupted if message not in silent], lease)
@@ -54,7 +52,7 @@ def send_batch(limit: int = BATCH) -> int:
         remote = [message for message in fresh if not message.number.adapter.in_process]
         results = [*zip(remote, _senders().map(_send, remote), strict=True)]
         _record([*((message, _send(message)) for message in local), *results], lease)
-    return len(fresh) + len(interrupted) + len(expired)
+    return len(fresh) + len(interrupted)
 
 
 def next_due_at() -> datetime | None:
@@ -66,13 +64,13 @@ def next_due_at() -> datetime | None:
     )
 
 
-def _claim(limit: int, lease: str) -> tuple[list[Message], list[Message], list[Message]]:
-    """Leases due messages: those to send now, those whose send was begun and not heard of, those that are too late."""
+def _claim(limit: int, lease: str) -> tuple[list[Message], list[Message]]:
+    """Leases due messages: those to send now, and those whose send was begun and not heard of."""
     now = timezone.now()
     due = Message.objects.filter(due_at__isnull=False, due_at__lte=now)
     # Looked up outside the transaction: an idle drain must not take SQLite's one write lock fifty times a second.
     if not due.exists():
-        return [], [], []
+        return [], []
     with transaction.atomic():
         messages = list(
             due.select_related("number")
@@ -83,9 +81,7 @@ def _claim(limit: int, lease: str) -> tuple[list[Message], list[Message], list[M
             lease=lease, due_at=now + LEASE
         )
     interrupted = [message for message in messages if message.lease is not None]
-    rest = [message for message in messages if message.lease is None]
-    expired = [message for message in rest if message.deliver_until and message.deliver_until < now]
-    return [message for message in rest if message not in expired], interrupted, expired
+    return [message for message in messages if message.lease is None], interrupted
 
 
 @cache
@@ -97,6 +93,13 @@ def _send(message: Message) -> SendResult:
     """One blocking call of the provider, outside any transaction."""
     number: Number = message.number
     try:
+        # Only now: the message may have waited for others of its batch.
+        if message.deliver_until and message.deliver_until < timezone.now():
+            return SendResult(
+                state=SendState.REFUSED,
+                error="The message could not be sent before its deliverUntil.",
+                error_code="EXPIRED",
+            )
         if not number.is_connected:
             return SendResult(
                 state=SendState.REFUSED,

@@ -1,6 +1,7 @@
 """The send drain, against local servers in the place of the providers."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from phone_numbers.providers.base import Part
 from tests.conftest import Tenant
 from tests.evolution_server import EvolutionServer
 from tests.factories import MessageFactory, NumberFactory
+from tests.gateway_server import GatewayAnswer, GatewayRequest
 from tests.graph_server import GraphServer, graph_error
 from tests.phone_numbers.providers.meta.payloads import envelope
 from tests.waha_server import WahaServer
@@ -218,6 +220,32 @@ def test_a_message_that_came_too_late_is_not_sent(number: Number, graph: GraphSe
     message.refresh_from_db()
     assert (message.status, message.error_code, graph.requests) == (Message.Status.FAILED, "EXPIRED", [])
     assert events(message) == ["message.failed"]
+
+
+class SlowGraphServer(GraphServer):
+    def default_answer(self, request: GatewayRequest) -> GatewayAnswer:
+        time.sleep(1)
+        return super().default_answer(request)
+
+
+def test_a_message_that_waited_too_long_behind_others_of_its_batch_is_not_sent(
+    alice: Tenant, settings: Any
+) -> None:
+    with SlowGraphServer() as graph:
+        settings.META_GRAPH_URL = graph.graph_url
+        number = NumberFactory(
+            workspace=alice.workspace,
+            provider="meta",
+            provider_ref=graph.phone_number_id,
+            credentials=graph.credentials,
+        )
+        for _ in range(8):
+            queued(number)
+        message = queued(number, deliver_until=timezone.now() + timedelta(seconds=0.5))
+        assert send_batch() == 9
+        message.refresh_from_db()
+        assert (message.status, message.error_code) == (Message.Status.FAILED, "EXPIRED")
+        assert len(graph.requests) == 8
 
 
 def test_a_message_for_later_waits(number: Number, graph: GraphServer) -> None:
