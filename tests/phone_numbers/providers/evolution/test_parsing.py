@@ -214,6 +214,7 @@ def test_a_message_over_a_broadcast_list_is_a_message_of_its_writer() -> None:
         upsert({"pollUpdateMessage": {}, "messageContextInfo": {}}),
         upsert({"pollResultSnapshotMessageV3": {"name": "Lunch?"}}),
         upsert({"statusNotificationMessage": {"type": 1}}),
+        upsert({"groupStatusMessageV2": {"message": {"conversation": "story"}}}, {"remoteJid": GROUP}),
         upsert({"senderKeyDistributionMessage": {"groupId": GROUP}}, {"remoteJid": GROUP, "participant": ADA}),
         upsert({}),
         upsert(None, messageStubType=2),

@@ -264,6 +264,7 @@ def test_the_channel_is_the_one_in_from_and_not_the_one_in_the_id() -> None:
         noweb(None, {"protocolMessage": {"type": 0}}),
         noweb(None, hd_copy("imageMessage", "HD_IMAGE_DUAL_UPLOAD")),
         gows(None, hd_copy("videoMessage", 5)),
+        noweb("story", {"groupStatusMessageV2": {"message": {"conversation": "story"}}}),
         noweb(None, {"pollCreationMessage": {"name": "Lunch?"}}),
         webjs("e2e_notification", None),
         webjs("ciphertext", None),
