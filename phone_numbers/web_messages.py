@@ -40,6 +40,7 @@ WRAPPERS = (
     "spoilerMessage",
 )
 MAX_WRAPPERS = 8
+BETTER_COPY = "A better copy of a photo or video, which is a message of its own."
 # MessageAssociation.AssociationType, by word and by number: what comes besides a photo or video that is a message.
 RENDITIONS = frozenset({
     "HD_VIDEO_DUAL_UPLOAD", 5, "HD_IMAGE_DUAL_UPLOAD", 10, "MOTION_PHOTO", 12, "HEVC_VIDEO_DUAL_UPLOAD", 19,
@@ -171,7 +172,7 @@ def read(message: Any) -> WebContent:
     if kind in IGNORED:
         return WebContent(ignored=IGNORED[kind])
     if any(_is_rendition(layer) for layer in layers):
-        return WebContent(ignored="A better copy of a photo or video, which is a message of its own.")
+        return WebContent(ignored=BETTER_COPY)
     body = record(message[kind])
     message_type = TYPES.get(kind)
     content = text(message[kind]) if kind == "conversation" else _content(kind, body)

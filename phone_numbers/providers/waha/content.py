@@ -12,6 +12,7 @@ from phone_numbers.payloads import record, records, text
 from phone_numbers.providers.waha.message_ids import parse_message_id
 from phone_numbers.reports import Media, Quote
 from phone_numbers.web_messages import (
+    BETTER_COPY,
     EMPTY,
     MEDIA_TYPES,
     card_names,
@@ -99,6 +100,8 @@ def content_of(payload: dict[str, Any]) -> WahaContent:
     web = read(protobuf)
     webjs_type = text(data.get("type")) if not protobuf else ""
     reason = WEBJS_IGNORED.get(webjs_type, web.ignored if protobuf else "")
+    if webjs_type in {"image", "video"} and data.get("viewMode") == "HIDDEN":
+        reason = BETTER_COPY
     if reason:
         return WahaContent(ignored=reason)
     if protobuf:

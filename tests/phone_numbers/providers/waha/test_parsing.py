@@ -264,6 +264,7 @@ def test_the_channel_is_the_one_in_from_and_not_the_one_in_the_id() -> None:
         noweb(None, {"protocolMessage": {"type": 0}}),
         noweb(None, hd_copy("imageMessage", "HD_IMAGE_DUAL_UPLOAD")),
         gows(None, hd_copy("videoMessage", 5)),
+        webjs("image", None, {"viewMode": "HIDDEN"}, hasMedia=True),
         noweb("story", {"groupStatusMessageV2": {"message": {"conversation": "story"}}}),
         noweb(None, {"pollCreationMessage": {"name": "Lunch?"}}),
         webjs("e2e_notification", None),
@@ -382,6 +383,10 @@ def test_the_type_and_the_text_of_every_kind(
 def test_a_location_is_its_coordinates_and_never_the_picture_of_the_map(payload: Any) -> None:
     found = inbound(payload)
     assert (found.type, found.content) == ("location", "51.5007,-0.1246\nBig Ben")
+
+
+def test_a_picture_of_an_album_is_a_message() -> None:
+    assert inbound(webjs("image", None, {"viewMode": "MEDIA_ALBUM"}, hasMedia=True)).type == "image"
 
 
 def test_a_location_tells_its_name_and_address_once_where_the_description_repeats_both() -> None:
