@@ -294,11 +294,11 @@ def _kind(message: dict[str, Any]) -> str:
 
 def _content(kind: str, body: dict[str, Any]) -> str | None:
     reader = _READERS.get(kind)
-    found = reader(body) if reader else _first_text(body, TEXTS.get(kind, TEXTS_ELSEWHERE))
+    found = reader(body) if reader else first_text(body, TEXTS.get(kind, TEXTS_ELSEWHERE))
     return found if found or kind == "reactionMessage" else None
 
 
-def _first_text(body: dict[str, Any], paths: tuple[str, ...]) -> str:
+def first_text(body: dict[str, Any], paths: tuple[str, ...]) -> str:
     """Returns the first text that is at one of the paths, whose steps are separated by dots; "" where none is."""
     for path in paths:
         *steps, last = path.split(".")
@@ -336,8 +336,8 @@ def _contacts(body: dict[str, Any]) -> str:
 
 def _answer(body: dict[str, Any]) -> str:
     """Returns what an interactive message was answered with: the title of the button, or all that a flow asked for."""
-    answer = _first_text(body, FLOW_ANSWERS)
-    return _first_text(body, ("body.text", "footer.text")) or _button_title(answer) or answer
+    answer = first_text(body, FLOW_ANSWERS)
+    return first_text(body, ("body.text", "footer.text")) or _button_title(answer) or answer
 
 
 def _button_title(answer: str) -> str:

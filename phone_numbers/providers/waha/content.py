@@ -16,6 +16,7 @@ from phone_numbers.web_messages import (
     EMPTY,
     MEDIA_TYPES,
     card_names,
+    first_text,
     is_ours,
     place,
     quote,
@@ -44,6 +45,14 @@ WEBJS_TYPES: dict[str, str | None] = {
     "interactive_response": "text",
     "comment": "text",
 }
+# Where WhatsApp Web's model keeps what a person reads of the kinds whose body is empty, a picture, or says more.
+WEBJS_TEXTS: dict[str, tuple[str, ...]] = {
+    "list_response": ("listResponse.title",),
+    "order": ("message",),
+    "product": ("caption", "title"),
+    "interactive": ("caption",),
+    "sticker-pack": ("caption",),
+}
 WEBJS_IGNORED = {
     "revoked": "A deletion makes no event.",
     "protocol": "An edit, a deletion or a setting of the chat makes no event.",
@@ -53,6 +62,7 @@ WEBJS_IGNORED = {
     "poll_creation": "A poll makes no event.",
     "poll_edit_encrypted": "A poll makes no event.",
     "poll_add_option_encrypted": "A poll makes no event.",
+    "poll_add_option_decrypted": "A poll makes no event.",
     "poll_update": "A vote in a poll makes no event.",
     "poll_result_snapshot": "A vote in a poll makes no event.",
     "event_response": "An answer to an event invitation makes no event.",
@@ -113,7 +123,8 @@ def content_of(payload: dict[str, Any]) -> WahaContent:
     media = _media(payload, data, web.media) if message_type in MEDIA_TYPES else None
     return WahaContent(
         type=message_type,
-        content=_content(payload, data, message_type, media, web.content),
+        content=first_text(data, WEBJS_TEXTS.get(webjs_type, ()))
+        or _content(payload, data, message_type, media, web.content),
         media=media,
         context=web.context,
         reaction_key=web.reaction_key,
