@@ -70,9 +70,13 @@ def take_into_account(
         openings=0,
         # What was in flight when it was disabled begins no other trouble, of which its owners would hear again.
         warned=Case(When(active=True, then=0), default=F("warned"), output_field=SmallIntegerField()),
-        resume_at=None,
+        # Closes the breaker. What a Retry-After asked for holds: the success was in flight before, or somebody's try.
+        resume_at=Case(When(openings=0, then=F("resume_at")), default=None),
     )
     asked = _asked_pauses(results)
+    for pk in succeeded & asked.keys():
+        moments = [now + asked[pk], webhooks[pk].resume_at or now]
+        Webhook.objects.filter(pk=pk).update(resume_at=max(moments))
     for pk, attempts in failures.items():
         if pk not in succeeded:
             webhook = webhooks[pk]

@@ -232,6 +232,25 @@ def test_a_failure_that_was_in_flight_does_not_shorten_what_a_receiver_asked_for
     assert webhook.resume_at - timezone.now() > timedelta(minutes=1)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_success_that_was_in_flight_does_not_end_what_a_receiver_asked_for(
+    alice: Tenant, together: bool
+) -> None:
+    webhook, taken = failing_in_flight(alice, 2)
+    busy, quick = taken.attempts
+    results = [
+        (busy, replace(FAILED, status_code=429, retry_after=timedelta(minutes=2))),
+        (quick, Outcome(status_code=200)),
+    ]
+    for batch in [results] if together else [[result] for result in results]:
+        record({taken.lease: batch})
+    DeliveryFactory(event__number=alice.number, webhook=webhook)
+    with later(110):
+        assert claim(10).attempts == []
+    with later(130):
+        assert len(claim(10).attempts) == 2
+
+
 def test_a_late_outcome_changes_nothing(alice: Tenant) -> None:
     delivery = delivery_to(alice, "http://127.0.0.1:1999/")
     first = claim(10)
