@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -60,8 +61,8 @@ def start(
     """Begins to send what a webhook missed, and returns the job; the first chunk is due at once.
 
     FAILED: what was given up or held, of events since a moment. MISSED: the same, and every event since that the
-    webhook would hear now and has no success for. SELECTION: the deliveries with the ids `chosen` (at most
-    MAX_SELECTED) that are not under way and have not arrived. Raises NotRecoverable.
+    webhook would hear now and has no success for, as far back as deliveries are kept. SELECTION: the deliveries with
+    the ids `chosen` (at most MAX_SELECTED) that are not under way and have not arrived. Raises NotRecoverable.
     """
     if webhook.deleted_at is not None:
         raise NotRecoverable("The webhook is deleted.")
@@ -266,6 +267,8 @@ def _failed(webhook: Webhook, since: datetime, until: str) -> QuerySet[Delivery]
 
 
 def _missed(webhook: Webhook, since: datetime, until: str) -> QuerySet[Event]:
+    # Further back there is no record of what arrived.
+    since = max(since, timezone.now() - settings.KEEP_DELIVERIES)
     events = Event.objects.real().filter(workspace=webhook.workspace_id, recorded_at__gte=since, pk__lt=until)
     if webhook.number_id is not None:
         events = events.filter(number=webhook.number_id)

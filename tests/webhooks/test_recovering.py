@@ -65,6 +65,16 @@ def test_only_events_since_the_moment_are_taken(alice: Tenant) -> None:
     assert statuses([old]) == ["held"]
 
 
+def test_missed_goes_no_further_back_than_it_is_known_what_arrived(alice: Tenant, settings: Any) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    now = timezone.now()
+    kept = settings.KEEP_DELIVERIES
+    EventFactory(number=alice.number, recorded_at=now - kept - timedelta(minutes=1))
+    EventFactory(number=alice.number, recorded_at=now - kept + timedelta(minutes=1))
+    assert recovering.preview(webhook, Kind.MISSED, now - 2 * kept) == 1
+    assert recovering.start(webhook, Kind.MISSED, now - 2 * kept).released == 1
+
+
 def test_missed_takes_every_event_it_would_hear_now_without_a_success(alice: Tenant, bob: Tenant) -> None:
     webhook = WebhookFactory(number=alice.number, events=["message.read"])
     never_told = EventFactory(number=alice.number, type="message.read")
