@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.wake import wake
 from events.models import Event
-from webhooks.models import EVERYTHING, Delivery, Subscription, Webhook
-from webhooks.ordering import conversation_of
+from webhooks.models import EVERYTHING, STARTED_ANEW, Delivery, Subscription, Webhook
+from webhooks.ordering import conversation_of, conversations
 
 DELIVER = "webhooks.tasks.deliver"
 
@@ -32,7 +34,23 @@ def fan_out(events: Sequence[Event]) -> list[Delivery]:
     if deliveries:
         Delivery.objects.bulk_create(deliveries)
         wake(DELIVER)
+    if held := [delivery for delivery in deliveries if delivery.status == Delivery.Status.HELD]:
+        transaction.on_commit(partial(send_if_enabled, held), robust=True)
     return deliveries
+
+
+def send_if_enabled(held: Sequence[Delivery]) -> None:
+    """Makes due what was just held for webhooks that were enabled while it was being recorded.
+
+    The recovery that began then could not see it, and no other would come.
+    """
+    enabled = Webhook.objects.filter(pk__in={delivery.webhook_id for delivery in held}, active=True)
+    for webhook in enabled:
+        ids = [delivery.pk for delivery in held if delivery.webhook_id == webhook.pk]
+        Delivery.objects.filter(pk__in=ids, status=Delivery.Status.HELD).update(
+            **STARTED_ANEW, conversation=conversations(webhook), due_at=timezone.now()
+        )
+        wake(DELIVER)
 
 
 def _listening(events: Sequence[Event]) -> list[Webhook]:

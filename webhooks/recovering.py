@@ -83,7 +83,11 @@ def start(
 
 
 def enable_and_recover(webhook: Webhook) -> RecoveryJob:
-    """Enables a webhook and sends everything that it missed since its trouble began, or that is held for it."""
+    """Enables a webhook and sends everything that it missed since its trouble began, or that is held for it.
+
+    It is enabled in a transaction of its own: what is held by one that commits later is not seen here, and is sent by
+    that one, which sees that the webhook is enabled (webhooks/fanout.py).
+    """
     troubles = [moment for moment in (webhook.failing_since, webhook.disabled_at) if moment is not None]
     began = min(troubles, default=timezone.now())
     missed = undelivered().filter(webhook=webhook).order_by("pk")
@@ -91,9 +95,8 @@ def enable_and_recover(webhook: Webhook) -> RecoveryJob:
     # Given up since, of events that were recorded before the first failure: one fails after it was recorded.
     given_up = missed.filter(status=Delivery.Status.EXHAUSTED, finished_at__gte=began)
     oldest = [rows.values_list("event__recorded_at", flat=True).first() for rows in (held, given_up)]
-    with transaction.atomic():
-        set_active([webhook], True)
-        return start(webhook, Kind.FAILED, min([began, *(moment for moment in oldest if moment is not None)]))
+    set_active([webhook], True)
+    return start(webhook, Kind.FAILED, min([began, *(moment for moment in oldest if moment is not None)]))
 
 
 def cancel(job: RecoveryJob) -> bool:

@@ -1,18 +1,24 @@
+import threading
+from datetime import timedelta
+from typing import Any
+
 import pytest
+from django.db import connections, transaction
+from django.utils import timezone
 
 from events.models import Event
 from events.recording import Draft, record
 from phone_numbers.models import Number
 from tests.conftest import Tenant
 from tests.factories import NumberFactory, WebhookFactory
-from webhooks.models import Delivery
+from webhooks import recovering
+from webhooks.claiming import claim
+from webhooks.models import Delivery, Webhook
 
 pytestmark = pytest.mark.django_db
 
 
 def happen(number: Number, *names: str) -> list[Event]:
-    from django.utils import timezone
-
     now = timezone.now()
     return record(
         [
@@ -71,6 +77,39 @@ def test_what_a_disabled_webhook_misses_is_held(alice: Tenant) -> None:
     delivery = Delivery.objects.get(webhook=webhook)
     assert (delivery.status, delivery.due_at) == (Delivery.Status.HELD, None)
     assert "disabled" in delivery.reason
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ordering", Webhook.Ordering.values)
+def test_what_is_held_while_its_webhook_is_enabled_and_recovered_is_sent(
+    alice: Tenant, ordering: str
+) -> None:
+    disabled_at = timezone.now() - timedelta(hours=1)
+    webhook = WebhookFactory(number=alice.number, active=False, disabled_at=disabled_at, ordering=ordering)
+
+    def enable() -> None:
+        recovering.enable_and_recover(webhook)
+        connections.close_all()
+
+    meanwhile = threading.Thread(target=enable)
+    with transaction.atomic():
+        happen(alice.number, "message.sent")
+        meanwhile.start()
+        # On PostgreSQL it is through by then; SQLite lets one write at a time.
+        meanwhile.join(1)
+    meanwhile.join(20)
+    delivery = Delivery.objects.get(webhook=webhook)
+    assert (delivery.status, delivery.reason) == (Delivery.Status.PENDING, "")
+    assert [attempt.delivery_id for attempt in claim(10).attempts] == [delivery.pk]
+
+
+def test_what_is_held_stays_held_where_its_webhook_is_not_enabled(
+    alice: Tenant, django_capture_on_commit_callbacks: Any
+) -> None:
+    webhook = WebhookFactory(number=alice.number, active=False)
+    with django_capture_on_commit_callbacks(execute=True):
+        happen(alice.number, "message.sent")
+    assert Delivery.objects.get(webhook=webhook).status == Delivery.Status.HELD
 
 
 def test_the_same_event_is_recorded_and_fanned_out_once(alice: Tenant) -> None:
