@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from webhooks.closing import close_soon
-from webhooks.models import Webhook
+from webhooks.models import FRESH_HEALTH, Webhook
 
 
 def set_active(
@@ -24,9 +24,8 @@ def set_active(
     with transaction.atomic():
         if active:
             Webhook.objects.filter(pk__in=ids).update(
-                active=True, disabled_reason="", disabled_at=None, failing_since=None,
-                consecutive_failures=0, openings=0, resume_at=None, warned=0, updated_at=now,
-            )  # fmt: skip
+                active=True, disabled_reason="", disabled_at=None, updated_at=now, **FRESH_HEALTH
+            )
         else:
             # Why one was disabled, and since when, is not written over.
             Webhook.objects.filter(pk__in=ids, active=True).update(

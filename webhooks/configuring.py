@@ -18,6 +18,7 @@ from webhooks.fanout import DELIVER
 from webhooks.models import (
     DEFAULT_MAX_IN_FLIGHT,
     EVERYTHING,
+    FRESH_HEALTH,
     Subscription,
     Webhook,
     WebhookSecret,
@@ -103,6 +104,10 @@ def update_webhook(
         Webhook.objects.filter(pk=webhook.pk).update(
             updated_at=now, **{field: value for field, value in changes.items() if value is not None}
         )
+        if checked is not None and checked != current.url and current.active:
+            # Another receiver: what the old one failed at or asked for does not hold it back.
+            Webhook.objects.filter(pk=webhook.pk).update(**FRESH_HEALTH)
+            wake(DELIVER)
         if ordering is not None and ordering != current.ordering:
             stop_waiting(webhook, now)
             wake(DELIVER)

@@ -240,6 +240,11 @@ class Delivery(models.Model):
         return self.id
 
 
+# The health of a webhook that is enabled, or that has a new address: what failed before says nothing about it.
+FRESH_HEALTH: dict[str, Any] = {
+    "failing_since": None, "consecutive_failures": 0, "openings": 0, "resume_at": None, "warned": 0,
+}  # fmt: skip
+
 # What is forgotten of a delivery that has ended where it is sent once more in the same row.
 STARTED_ANEW: dict[str, Any] = {
     "status": Delivery.Status.PENDING, "reason": "", "attempts_made": 0, "lease": None, "finished_at": None,

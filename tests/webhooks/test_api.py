@@ -20,6 +20,7 @@ from tests.factories import (
     NumberFactory,
     WebhookFactory,
 )
+from webhooks.claiming import claim
 from webhooks.configuring import update_webhook
 from webhooks.models import Delivery, Webhook
 
@@ -188,6 +189,30 @@ class TestReadAndChange:
         assert (response.status_code, response.json()["code"]) == (400, "EMPTY_PATCH")
         webhook.refresh_from_db()
         assert webhook.updated_at == before
+
+    def test_a_new_url_is_not_held_back_by_what_the_old_one_failed_at(self, alice: Tenant) -> None:
+        webhook = WebhookFactory(
+            number=alice.number,
+            url="https://hooks.example.com/broken",
+            consecutive_failures=12,
+            openings=3,
+            failing_since=timezone.now() - timedelta(days=4),
+            resume_at=timezone.now() + timedelta(minutes=5),
+            warned=2,
+        )
+        DeliveryFactory(event__number=alice.number, webhook=webhook)
+        assert patch(alice, webhook, name="The same receiver", url=webhook.url).status_code == 200
+        assert claim(10).attempts == []
+        answer = patch(alice, webhook, url="https://hooks.example.com/mended").json()
+        assert (answer["failingSince"], answer["consecutiveFailures"]) == (None, 0)
+        assert [attempt.url for attempt in claim(10).attempts] == ["https://hooks.example.com/mended"]
+
+    def test_a_new_url_of_a_disabled_webhook_forgets_not_since_when_it_failed(self, alice: Tenant) -> None:
+        since = timezone.now() - timedelta(days=5)
+        webhook = WebhookFactory(number=alice.number, active=False, failing_since=since)
+        assert patch(alice, webhook, url="https://hooks.example.com/mended").status_code == 200
+        webhook.refresh_from_db()
+        assert webhook.failing_since == since
 
     def test_what_another_call_changed_meanwhile_is_not_written_back(self, alice: Tenant) -> None:
         webhook = WebhookFactory(number=alice.number)
