@@ -1,5 +1,6 @@
 """The Webhooks page, a webhook, a delivery: what they show."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -42,6 +43,8 @@ from webhooks.wording import count
 
 PAGE = 25
 HOURS = 24
+# The event with which a trouble began was recorded before its first attempt failed.
+RECOVER_FROM_BEFORE = timedelta(minutes=5)
 STATUSES = {
     "open": ("Failed or pending", [Delivery.Status.PENDING, Delivery.Status.EXHAUSTED, Delivery.Status.HELD]),
     "pending": ("Pending", [Delivery.Status.PENDING]),
@@ -134,6 +137,9 @@ def _about(webhook: Webhook) -> dict[str, Any]:
         "sample": sample_for(events),
         "kept": {"deliveries": settings.KEEP_DELIVERIES.days, "attempts": settings.KEEP_ATTEMPTS.days},
         "cap": cap(webhook),
+        "recover_since": webhook.failing_since - RECOVER_FROM_BEFORE
+        if webhook.failing_since
+        else webhook.created_at,
         "old_secret_until": next((secret.expires_at for secret in secrets if secret.expires_at), None),
     }
 

@@ -1,7 +1,7 @@
 """The pages of webhooks: what they show, what can be done on them, and who may."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -325,6 +325,13 @@ def test_enabling_can_recover_what_was_missed(alice: Tenant) -> None:
     alice.client.post(f"/webhooks/{webhook.pk}/enable", {"recover": "1"})
     missed.refresh_from_db()
     assert missed.status == Delivery.Status.PENDING
+
+
+def test_the_dialog_offers_to_recover_from_before_the_first_failure(alice: Tenant) -> None:
+    webhook = WebhookFactory(
+        number=alice.number, failing_since=datetime(2026, 11, 25, 8, 2, tzinfo=UTC), consecutive_failures=1
+    )
+    assert 'value="2026-11-25T07:57"' in page(alice.client, f"/webhooks/{webhook.pk}")
 
 
 def test_recovering_since_a_moment_takes_what_was_given_up(alice: Tenant) -> None:
