@@ -209,8 +209,12 @@ def _cards(payload: dict[str, Any], data: dict[str, Any]) -> list[str]:
 
 
 def _media(payload: dict[str, Any], data: dict[str, Any], inner: Media | None) -> Media:
-    """`media` is WAHA's own copy; it is null where WAHA does not download, and has `error` where it could not."""
+    """`media` is WAHA's own copy; it is null where WAHA does not download, and has `error` where it could not.
+
+    `mediaUrl` is its address in older payloads; WPP has WhatsApp's encrypted file there.
+    """
     outer = record(payload.get("media"))
+    older = text(payload.get("mediaUrl"))
     filename = (
         text(outer.get("filename")) or text(data.get("filename")) or (inner.filename if inner else None)
     )
@@ -219,7 +223,7 @@ def _media(payload: dict[str, Any], data: dict[str, Any], inner: Media | None) -
     if not caption and inner is None and body != filename:
         caption = body
     return Media(
-        link=text(outer.get("url")) or text(payload.get("mediaUrl")) or None,
+        link=text(outer.get("url")) or (older if older != data.get("clientUrl") else "") or None,
         mime_type=text(outer.get("mimetype"))
         or text(data.get("mimetype"))
         or (inner.mime_type if inner else None),

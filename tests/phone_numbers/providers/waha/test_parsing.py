@@ -396,6 +396,13 @@ def test_a_location_is_its_coordinates_and_never_the_picture_of_the_map(payload:
     assert (found.type, found.content) == ("location", "51.5007,-0.1246\nBig Ben")
 
 
+def test_the_encrypted_file_at_whatsapp_is_no_media_link() -> None:
+    url = "https://mmg.whatsapp.net/o1/v/ada.enc"
+    media = inbound(webjs("image", None, {"clientUrl": url}, mediaUrl=url, hasMedia=True)).media
+    assert media is not None
+    assert media.link is None
+
+
 def test_a_picture_of_an_album_is_a_message() -> None:
     assert inbound(webjs("image", None, {"viewMode": "MEDIA_ALBUM"}, hasMedia=True)).type == "image"
 
