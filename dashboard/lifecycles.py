@@ -62,7 +62,7 @@ def answers_to(message: Message) -> list[Answer]:
     events = [
         event
         for event in Event.objects.real().filter(message_id__in=list(by_message)).order_by("pk")
-        if event.payload.get("data", {}).get("correlationId") == message.correlation_id
+        if event.is_readable and event.payload.get("data", {}).get("correlationId") == message.correlation_id
     ]
     told = _told(events)
     answers = []

@@ -32,7 +32,11 @@ class EventSerializer(serializers.Serializer[Event]):
     numberId = serializers.CharField()
     createdAt = MomentField(help_text="When it happened at the provider.")
     recordedAt = MomentField(help_text="When it was recorded here.")
-    body = serializers.JSONField(help_text="What is POSTed to webhooks; without what retention has blanked.")
+    body = serializers.JSONField(
+        allow_null=True,
+        help_text="What is POSTed to webhooks; without what retention has blanked. null: the server has lost the key "
+        "to it, and this event can be asked for again once the key is back.",
+    )
 
 
 class EventPageSerializer(serializers.Serializer[Any]):
@@ -144,7 +148,8 @@ def event_answer(event: Event) -> dict[str, Any]:
         "numberId": event.number_id,
         "createdAt": iso(event.created_at),
         "recordedAt": iso(event.recorded_at),
-        "body": event.payload,
+        # One that cannot be read does not keep whoever follows the log from all that comes after it.
+        "body": event.payload if event.is_readable else None,
     }
 
 

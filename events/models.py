@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.encryption import SealableTextField
+from accounts.encryption import SealableTextField, Unreadable
 from accounts.ids import IdField
 from accounts.models import Workspace
 from phone_numbers.models import Number
@@ -121,7 +121,13 @@ class Event(models.Model):
         return f"{self.type} {self.id}"
 
     @property
+    def is_readable(self) -> bool:
+        """Whether a key of the ring reads the body, where it is encrypted."""
+        return not isinstance(self.body, Unreadable)
+
+    @property
     def payload(self) -> dict[str, Any]:
+        """The body of a readable event."""
         value: dict[str, Any] = json.loads(self.body)
         return value
 

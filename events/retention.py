@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.encryption import Unreadable
 from events.bodies import Body, to_text
 from events.models import Event, RawPayload
 from phone_numbers.retention import ERASED, Table
@@ -51,7 +50,7 @@ def blank_events(events: QuerySet[Event]) -> int:
     A body that cannot be read is left as it is stored, for the day on which its key is back.
     """
     stored = events.filter(blanked_at=None).only("body", "blanked_at")
-    rows = [event for event in stored if not isinstance(event.body, Unreadable)]
+    rows = [event for event in stored if event.is_readable]
     now = timezone.now()
     for event in rows:
         event.body, event.blanked_at = to_text(blanked(event.payload)), now

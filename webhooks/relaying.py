@@ -149,8 +149,10 @@ class Target:
 
     def post(self, event: dict[str, Any], attempt: int) -> Try:
         """Posts an event as the API answered it, as the attempt of that number."""
-        body = to_text(event["body"]).encode()
         now, began = datetime.now(UTC), time.monotonic()
+        if event["body"] is None:
+            return Try(now, event["id"], event["type"], attempt, None, "its key is lost", 0.0, None)
+        body = to_text(event["body"]).encode()
         headers = headers_of(event["id"], event["type"], attempt, body, [self._secret], now)
         status, error = None, ""
         try:

@@ -22,7 +22,7 @@ def request_of(attempt: Attempt, secrets: Sequence[str], now: datetime) -> Reque
         raise Unsendable(
             "The webhook has no secret that can be read: rotate it, or restore its encryption key."
         )
-    if isinstance(event.body, Unreadable):
+    if not event.is_readable:
         raise Unsendable("The event cannot be read: its encryption key is missing.")
     body = event.body.encode()
     return Request(

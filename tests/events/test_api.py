@@ -13,7 +13,7 @@ from events.models import Event
 from events.recording import Draft, record
 from phone_numbers.models import Number
 from tests.conftest import Tenant
-from tests.factories import ApiKeyFactory, EventFactory, NumberFactory
+from tests.factories import ApiKeyFactory, EventFactory, NumberFactory, WebhookFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,26 @@ def test_an_event_is_answered_as_it_is_sent(alice: Tenant) -> None:
         }
     ]
     assert alice.api.get(f"/v1/events/{event.pk}").json() == answer["data"][0]
+
+
+def test_an_event_that_no_key_reads_keeps_nobody_from_the_next(alice: Tenant, settings: Any) -> None:
+    alice.number.pii_mode = Number.PiiMode.RELAY_ONLY
+    alice.number.save()
+    # Somebody waits for it: it is kept, and encrypted.
+    WebhookFactory(number=alice.number, events=["*"])
+    keys, settings.ENCRYPTION_KEYS = settings.ENCRYPTION_KEYS, ["lost"]
+    lost = happen(alice.number, "1")
+    settings.ENCRYPTION_KEYS = keys
+    alice.number.pii_mode = Number.PiiMode.STORE_INDEFINITE
+    alice.number.save()
+    next_one = happen(alice.number, "2")
+    assert [(event["id"], event["body"] is None) for event in pull(alice.api)["data"]] == [
+        (lost.pk, True),
+        (next_one.pk, False),
+    ]
+    assert alice.api.get(f"/v1/events/{lost.pk}").json()["body"] is None
+    settings.ENCRYPTION_KEYS = [*keys, "lost"]
+    assert alice.api.get(f"/v1/events/{lost.pk}").json()["body"] == BY_NAME["message.sent"].example
 
 
 def test_pages_follow_each_other_to_the_end_and_go_on_from_there(alice: Tenant) -> None:

@@ -180,6 +180,12 @@ def test_a_target_that_refuses_an_event_gets_the_next_one(
     assert [one.cursor for one in made if isinstance(one, Reached)] == [first.pk, second.pk]
 
 
+def test_an_event_whose_key_is_lost_is_said_and_passed_over(receiver: Receiver) -> None:
+    tried = Target(receiver.url, SECRET).post({"id": "evt_1", "type": "message.sent", "body": None}, 1)
+    assert (tried.error, tried.status, tried.retry_in) == ("its key is lost", None, None)
+    assert receiver.requests == []
+
+
 def test_a_redirect_is_not_followed(alice: Tenant, live_server: Any, receivers: Receivers) -> None:
     elsewhere = receivers.open()
     receiver = receivers.open(Reply(status=302, headers=[("location", elsewhere.url)]))
