@@ -184,6 +184,22 @@ def test_personal_data_needs_a_permission_of_its_own() -> None:
     assert "private words" in text_of(client, page(event), personal="1")
 
 
+@pytest.mark.parametrize(
+    ("factory", "lookup"),
+    [
+        (EventFactory, "body__contains"),
+        (RawPayloadFactory, "body__contains"),
+        (MessageFactory, "content__startswith"),
+        (MessageFactory, "contact_phone"),
+        (AttemptFactory, "response_body__contains"),
+        (ApiKeyFactory, "digest__startswith"),
+        (MetaNumberFactory, "ingest_token__startswith"),
+    ],
+)
+def test_what_is_hidden_cannot_be_guessed_by_a_filter(factory: type, lookup: str, desk: Client) -> None:
+    assert desk.get(listing(factory()._meta.model), {lookup: "a"}).status_code == 400
+
+
 @pytest.mark.parametrize("by", ["pk", "correlation_id", "external_id", "contact_phone"])
 def test_a_message_is_found_by_whatever_is_known_of_it(by: str, desk: Client) -> None:
     message = MessageFactory(sent=True, contact_phone="+5511987654321")
