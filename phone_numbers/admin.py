@@ -21,6 +21,8 @@ class NumberAdmin(Acting, ReadOnly):
     list_select_related = ["workspace"]
     search_fields = ["=pk", "phone", "name", "=provider_ref", "=account_ref", "=workspace__pk"]
     search_help_text = "Phone, id, name, or the provider's reference"
+    # Whoever has it posts as the gateway.
+    exclude = ["ingest_token"]
     actions = ["probe"]
 
     def get_search_results(

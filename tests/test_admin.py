@@ -151,6 +151,7 @@ def test_secrets_and_credentials_are_shown_to_nobody(desk: Client, everything: N
     key = ApiKeyFactory(workspace=number.workspace)
     text = text_of(desk, page(number)) + text_of(desk, page(webhook)) + text_of(desk, page(key))
     assert "very-secret-token" not in text
+    assert number.ingest_token not in text
     assert webhook.secrets.get().secret not in text
     assert key.text not in text
     assert key.digest not in text
