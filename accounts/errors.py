@@ -96,8 +96,8 @@ GROUPS: dict[str, dict[str, ErrorCode]] = {
         ),
         "NUMBER_MISMATCH": ErrorCode(
             400,
-            "The number named is not the one that the key, or the webhook, is for.",
-            "Leave the number out, or use a key of the whole workspace; a webhook keeps the number it was made with.",
+            "The number named is not the one that the key, or the webhook, is for; or the call names two.",
+            "Leave the number out, or name it once, with a key of the whole workspace; a webhook keeps its number.",
         ),
         "NUMBER_SCOPE_NOT_ALLOWED": ErrorCode(
             403, "The call needs a key of the whole workspace.", "Use one; this key is limited to one number."

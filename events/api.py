@@ -91,7 +91,9 @@ class EventsView(APIView):
             NUMBER_HEADER,
         ],
         responses={200: answer(EventPageSerializer, "A page.", api_examples.PAGE)},
-        extensions=refusals("INVALID_REQUEST", "UNKNOWN_EVENT", "NUMBER_NOT_FOUND", "EVENT_NOT_FOUND"),
+        extensions=refusals(
+            "INVALID_REQUEST", "UNKNOWN_EVENT", "NUMBER_MISMATCH", "NUMBER_NOT_FOUND", "EVENT_NOT_FOUND"
+        ),
     )
     def get(self, request: Request) -> Response:
         filters = EventFilters(data=request.query_params.dict())

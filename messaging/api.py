@@ -81,6 +81,7 @@ class SendView(APIView):
             "NOT_SUPPORTED",
             "NOT_SUPPORTED_FOR_META",
             "IDEMPOTENCY_KEY_INVALID",
+            "NUMBER_MISMATCH",
             "NUMBER_NOT_FOUND",
             "WHATSAPP_INSTANCE_NOT_CONNECTED",
             "IDEMPOTENCY_KEY_REUSED",
@@ -115,7 +116,7 @@ class MessagesView(APIView):
                 MessagePageSerializer, "A page.", {"data": [api_examples.MESSAGE], "nextCursor": None}
             )
         },
-        extensions=refusals("INVALID_REQUEST", "NUMBER_NOT_FOUND"),
+        extensions=refusals("INVALID_REQUEST", "NUMBER_MISMATCH", "NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request) -> Response:
         filters = MessageFilters(data=request.query_params.dict())
@@ -186,7 +187,9 @@ class HistoryView(APIView):
         tags=["Messages"],
         parameters=[HistoryFilters, NUMBER_HEADER],
         responses={200: answer(HistorySerializer, "A page.", api_examples.HISTORY)},
-        extensions=refusals("INVALID_REQUEST", "INVALID_DATE_RANGE", "NUMBER_REQUIRED", "NUMBER_NOT_FOUND"),
+        extensions=refusals(
+            "INVALID_REQUEST", "INVALID_DATE_RANGE", "NUMBER_REQUIRED", "NUMBER_MISMATCH", "NUMBER_NOT_FOUND"
+        ),
     )
     def get(self, request: Request) -> Response:
         filters = HistoryFilters(data=request.query_params.dict())

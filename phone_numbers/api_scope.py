@@ -28,22 +28,30 @@ def visible_numbers(request: Request) -> NumberQuerySet:
 
 
 def named_number_id(request: Request) -> str:
-    """What the header, the body or the query says under the number's name; "" for nothing. It may be anything."""
+    """What the header, the body or the query says under the number's name; "" for nothing. It may be anything.
+
+    Raises ApiError: 400 NUMBER_MISMATCH where they say different things.
+    """
     body = request.data if isinstance(request.data, dict) else {}
-    for value in (
+    said = (
         request.headers.get("x-whatsapp-number-id"),
         body.get("whatsappNumberId"),
         request.query_params.get("whatsappNumberId"),
-    ):
-        if isinstance(value, str) and value:
-            return value
-    return ""
+    )
+    names = {value for value in said if isinstance(value, str) and value}
+    if len(names) > 1:
+        raise ApiError(
+            400,
+            "NUMBER_MISMATCH",
+            "This call names more than one number, in the header x-whatsapp-number-id and in whatsappNumberId.",
+        )
+    return next(iter(names), "")
 
 
 def acting_number(request: Request) -> Number:
     """Returns the number in service that this call acts for: a limited key's own, whatever else is named.
 
-    Raises ApiError: 400 NUMBER_REQUIRED, 404 NUMBER_NOT_FOUND.
+    Raises ApiError: 400 NUMBER_REQUIRED, NUMBER_MISMATCH, 404 NUMBER_NOT_FOUND.
     """
     id = api_key(request).number_id or named_number_id(request)
     if not id:

@@ -74,7 +74,8 @@ def wanted_number(request: Request, wanted: dict[str, Any]) -> Number | None:
     """The number that a new webhook is for; None: all of the workspace, which only a workspace key may ask for."""
     key = api_key(request)
     named = "whatsappNumberId" in wanted
-    id = wanted.get("whatsappNumberId") if named else named_number_id(request)
+    elsewhere = named_number_id(request)
+    id = wanted.get("whatsappNumberId") if named else elsewhere
     if key.number_id:
         if (named or id) and id != key.number_id:
             raise ApiError(
@@ -125,7 +126,7 @@ class WebhooksView(APIView):
                 WebhookPageSerializer, "A page.", {"data": [api_examples.WEBHOOK], "nextCursor": None}
             )
         },
-        extensions=refusals("NUMBER_NOT_FOUND"),
+        extensions=refusals("NUMBER_MISMATCH", "NUMBER_NOT_FOUND"),
     )
     def get(self, request: Request) -> Response:
         webhooks = visible_webhooks(request)

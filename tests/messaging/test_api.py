@@ -105,6 +105,13 @@ def test_a_workspace_key_names_its_number(alice: Tenant) -> None:
     assert code(response, 400) == "NUMBER_REQUIRED"
 
 
+def test_a_call_that_names_two_numbers_is_refused_and_sends_nothing(alice: Tenant) -> None:
+    other = NumberFactory(workspace=alice.workspace)
+    assert code(send(alice, TEXT | {"whatsappNumberId": other.pk}), 400) == "NUMBER_MISMATCH"
+    assert not Message.objects.exists()
+    assert send(alice, TEXT | {"whatsappNumberId": alice.number.pk}).status_code == 202
+
+
 def test_nobody_sends_from_a_strangers_number(alice: Tenant, bob: Tenant) -> None:
     assert code(send(alice, TEXT, **{"x-whatsapp-number-id": bob.number.pk}), 404) == "NUMBER_NOT_FOUND"
     assert not Message.objects.exists()

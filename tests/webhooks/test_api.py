@@ -108,6 +108,18 @@ class TestCreate:
         assert (wrong.status_code, wrong.json()["code"]) == (400, "NUMBER_MISMATCH")
         assert (everything.status_code, everything.json()["code"]) == (400, "NUMBER_MISMATCH")
 
+    def test_of_two_numbers_it_is_for_neither(self, alice: Tenant) -> None:
+        other = NumberFactory(workspace=alice.workspace)
+        wanted = {"name": "Orders", "url": URL, "events": ["*"], "whatsappNumberId": alice.number.pk}
+        answer = alice.api.post(
+            "/v1/webhooks",
+            wanted,
+            content_type="application/json",
+            headers={"x-whatsapp-number-id": other.pk},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (400, "NUMBER_MISMATCH")
+        assert not Webhook.objects.exists()
+
     def test_a_strangers_number_does_not_exist(self, alice: Tenant, bob: Tenant) -> None:
         response = create(alice, whatsappNumberId=bob.number.pk)
         assert (response.status_code, response.json()["code"]) == (404, "NUMBER_NOT_FOUND")
