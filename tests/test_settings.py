@@ -40,6 +40,14 @@ def test_a_missing_secret_stops_the_start_by_name(name: str, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.parametrize("keys", [",", " ", " , "])
+def test_encryption_keys_without_a_key_stop_the_start(keys: str, tmp_path: Path) -> None:
+    result = _manage(tmp_path, "check", **PRODUCTION | {"ENCRYPTION_KEYS": keys})
+    assert result.stderr.splitlines()[-1].endswith(
+        "ENCRYPTION_KEYS holds no key. Name passphrases, by comma."
+    )
+
+
 def test_production_passes_djangos_own_deployment_check(tmp_path: Path) -> None:
     result = _manage(tmp_path, "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
     assert result.returncode == 0, result.stderr

@@ -54,6 +54,8 @@ SECRET_KEY = _secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Newest first: the first encrypts, all decrypt (accounts/encryption.py).
 ENCRYPTION_KEYS: list[str] = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") if key.strip()]
+if not ENCRYPTION_KEYS:
+    raise ImproperlyConfigured("ENCRYPTION_KEYS holds no key. Name passphrases, by comma.")
 # Of the hashes by which contacts are found; "": derived from the oldest of ENCRYPTION_KEYS, as long as that is kept.
 HASH_KEY: str = env.str("HASH_KEY", default="")
 
