@@ -48,6 +48,27 @@ def test_encryption_keys_without_a_key_stop_the_start(keys: str, tmp_path: Path)
     )
 
 
+LISTS = """
+from django.conf import settings
+print(settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS, *settings.WEBHOOK_ALLOWED_NETWORKS)
+"""
+
+
+def test_what_is_named_by_comma_may_have_spaces(tmp_path: Path) -> None:
+    result = _manage(
+        tmp_path, "shell", "--no-imports", "-c", LISTS,
+        **PRODUCTION | {
+            "ALLOWED_HOSTS": "a.example.com, b.example.com",
+            "CSRF_TRUSTED_ORIGINS": "https://a.example.com, https://b.example.com",
+            "WEBHOOK_ALLOWED_NETWORKS": "10.1.0.0/16, 10.2.0.0/16",
+        },
+    )  # fmt: skip
+    assert result.stdout.strip() == (
+        "['a.example.com', 'b.example.com'] ['https://a.example.com', 'https://b.example.com'] "
+        "10.1.0.0/16 10.2.0.0/16"
+    )
+
+
 def test_production_passes_djangos_own_deployment_check(tmp_path: Path) -> None:
     result = _manage(tmp_path, "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
     assert result.returncode == 0, result.stderr

@@ -51,7 +51,7 @@ def _secret(name: str) -> str:
 
 
 SECRET_KEY = _secret("SECRET_KEY")
-SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", str.strip, default=[])
 # Newest first: the first encrypts, all decrypt (accounts/encryption.py).
 ENCRYPTION_KEYS: list[str] = [key.strip() for key in _secret("ENCRYPTION_KEYS").split(",") if key.strip()]
 if not ENCRYPTION_KEYS:
@@ -60,13 +60,13 @@ if not ENCRYPTION_KEYS:
 HASH_KEY: str = env.str("HASH_KEY", default="")
 
 ALLOWED_HOSTS: list[str] = env.list(
-    "ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
+    "ALLOWED_HOSTS", str.strip, default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
 )
 if not DEBUG and not ALLOWED_HOSTS:
     raise ImproperlyConfigured(
         "ALLOWED_HOSTS is not set. Name the hosts that this server answers for, by comma."
     )
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", str.strip, default=[])
 # The address at which users reach this server; for links in e-mails and the ingest URLs of numbers.
 PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
 if not PUBLIC_URL:
@@ -365,7 +365,9 @@ DELIVERY_LEASE_SECONDS: float = env.float("DELIVERY_LEASE_SECONDS", default=30)
 # Networks that webhooks may reach although they are private (development: this machine itself).
 WEBHOOK_ALLOWED_NETWORKS = [
     ip_network(network)
-    for network in env.list("WEBHOOK_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
+    for network in env.list(
+        "WEBHOOK_ALLOWED_NETWORKS", str.strip, default=["127.0.0.0/8", "::1/128"] if DEBUG else []
+    )
 ]
 WEBHOOK_REQUIRE_HTTPS: bool = env.bool("WEBHOOK_REQUIRE_HTTPS", default=False)
 
