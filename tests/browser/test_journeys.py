@@ -243,6 +243,25 @@ def test_new_events_are_announced_and_not_inserted(page: Page, alice: Tenant) ->
     expect(page.locator("#rows tbody tr")).to_have_count(3)
 
 
+def test_back_shows_the_page_and_its_filters_as_they_were(page: Page, alice: Tenant) -> None:
+    EventFactory(number=alice.number, type="message.sent")
+    page.goto("/events")
+    kind, rows = page.locator("select[name=type]"), page.locator("#rows tbody tr")
+    kind.select_option("message.sent")
+    expect(page).to_have_url(re.compile("type=message.sent"))
+    kind.select_option("message.read")
+    expect(page.locator("#rows")).to_contain_text("Nothing matches these filters")
+    page.go_back()
+    expect(rows).to_have_count(1)
+    expect(kind).to_have_value("message.sent")
+    # No copy of a page, with phones and texts, stays behind in the tab.
+    assert page.evaluate("() => sessionStorage.getItem('htmx-history-cache')") is None
+    page.go_back()
+    expect(rows).to_have_count(1)
+    expect(kind).to_have_value("")
+    expect(page.get_by_role("heading", name="Events", exact=True)).to_be_visible()
+
+
 def test_times_are_the_viewers_and_utc_is_in_the_title(log_in: LogIn, alice: Tenant) -> None:
     event = EventFactory(number=alice.number, created_at=datetime(2026, 3, 1, 2, 30, tzinfo=UTC))
     page = log_in(alice.user, timezone_id="America/Sao_Paulo")
