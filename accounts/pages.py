@@ -15,6 +15,8 @@ from accounts.models import Membership, Workspace
 
 SESSION_KEY = "workspace"
 SAFE = {"GET", "HEAD"}
+# What tells htmx to load the whole page anew, in place of a part of it.
+RELOAD = {"HX-Refresh": "true"}
 Role = Membership.Role
 
 
@@ -56,11 +58,14 @@ def _page(methods: tuple[str, ...], role: str | None) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+            request.fragment = request.headers.get("HX-Request") == "true"
             if not request.user.is_authenticated:
+                if request.fragment:
+                    # Sent to the login, htmx would put it into the page. What is typed there is not thrown away.
+                    return HttpResponse(status=401, headers=RELOAD if request.method in SAFE else None)
                 return redirect_to_login(request.get_full_path() if request.method in SAFE else "/")
             if request.method not in allowed:
                 return HttpResponseNotAllowed(sorted(allowed))
-            request.fragment = request.headers.get("HX-Request") == "true"
             request.memberships = memberships_of(request.user)
             if request.memberships:
                 request.membership = current(request.memberships, request.session.get(SESSION_KEY))

@@ -29,6 +29,11 @@ class LoginView(auth_views.LoginView):
             return too_many(request, "The password was wrong too many times.", wait)
         return super().post(request, *args, **kwargs)
 
+    def get_success_url(self) -> str:
+        """Not the login itself, which sends on whoever is logged in."""
+        wanted = super().get_success_url()
+        return self.get_default_redirect_url() if wanted == self.request.path else wanted
+
     def form_valid(self, form: Any) -> HttpResponse:
         guessing.succeeded(self.request.POST.get("username", ""), address_of(self.request))
         return super().form_valid(form)

@@ -109,6 +109,19 @@ def test_a_login_leads_to_what_was_asked_for(ana: User) -> None:
     assert log_in(password="correct horse", next="/numbers?x=1")["Location"] == "/numbers?x=1"
 
 
+def test_whoever_is_logged_in_is_not_sent_from_the_login_to_the_login(ana: User) -> None:
+    client = Client()
+    client.force_login(ana)
+    assert client.get("/login", {"next": "/login"})["Location"] == "/"
+
+
+@pytest.mark.parametrize(("method", "reloads"), [("get", True), ("post", False)])
+def test_a_part_of_a_page_is_never_the_login(method: str, reloads: bool) -> None:
+    response = Client().generic(method, "/webhooks/check-url", headers={"HX-Request": "true"})
+    assert response.status_code == 401
+    assert ("HX-Refresh" in response) is reloads
+
+
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example"])
 def test_a_logout_leads_to_this_server_only(ana: User, wanted: str) -> None:
     client = Client()

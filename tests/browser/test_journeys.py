@@ -262,6 +262,13 @@ def test_back_shows_the_page_and_its_filters_as_they_were(page: Page, alice: Ten
     expect(page.get_by_role("heading", name="Events", exact=True)).to_be_visible()
 
 
+def test_a_page_whose_session_has_ended_leads_to_the_login(page: Page, live_server: LiveServer) -> None:
+    page.goto("/live?show=problems")
+    page.context.clear_cookies()
+    page.wait_for_url(f"{live_server.url}/login?next=/live%3Fshow%3Dproblems")
+    expect(page.get_by_role("heading")).to_have_text("Log in")
+
+
 def test_times_are_the_viewers_and_utc_is_in_the_title(log_in: LogIn, alice: Tenant) -> None:
     event = EventFactory(number=alice.number, created_at=datetime(2026, 3, 1, 2, 30, tzinfo=UTC))
     page = log_in(alice.user, timezone_id="America/Sao_Paulo")
