@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from phone_numbers.reports import ConnectionState, DisconnectCause, Report
 
@@ -56,6 +58,11 @@ class Outgoing:
     media: str = ""
     media_type: str = ""
     filename: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """The name of the media's file: the caller's, else the link's; "" where neither has one."""
+        return self.filename or unquote(PurePosixPath(urlsplit(self.media).path).name)
 
 
 class SendState(StrEnum):

@@ -49,8 +49,9 @@ def request(outgoing: Outgoing) -> tuple[str, dict[str, Any]]:
     body |= {"mediatype": MEDIA_TYPES.get(outgoing.media_type, "document"), "media": outgoing.media}
     if outgoing.text:
         body["caption"] = outgoing.text
-    if outgoing.filename:
-        body["fileName"] = outgoing.filename
+    # Evolution takes the MIME type from the ending of the name, and without a name cuts the ending off the link's.
+    if body["mediatype"] == "document" and outgoing.file_name:
+        body["fileName"] = outgoing.file_name
     return "sendMedia", body
 
 

@@ -2,9 +2,7 @@
 
 import mimetypes
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from phone_numbers import gateway_http
 from phone_numbers.gateway_http import Answer
@@ -52,7 +50,7 @@ def request(outgoing: Outgoing) -> tuple[str, dict[str, Any]]:
         return "sendText", body | {"text": outgoing.text}
     media_type = outgoing.media_type if outgoing.media_type in CALLS else "document"
     path, fallback = CALLS[media_type]
-    name = outgoing.filename or PurePosixPath(urlsplit(outgoing.media).path).name
+    name = outgoing.file_name
     guessed = mimetypes.guess_type(name)[0]
     file = {"url": outgoing.media, "mimetype": fallback if media_type == "audio" else guessed or fallback}
     if outgoing.filename or (media_type == "document" and name):

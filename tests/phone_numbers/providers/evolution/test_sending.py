@@ -58,6 +58,22 @@ def test_a_text_goes_out_with_the_key_and_comes_back_with_whatsapps_id(evolution
                 },
             ),
         ),
+        (
+            media("document", media="https://files.example.com/offer%202026.pdf?v=2"),
+            (
+                "sendMedia",
+                {
+                    "number": "447700900123",
+                    "mediatype": "document",
+                    "media": "https://files.example.com/offer%202026.pdf?v=2",
+                    "fileName": "offer 2026.pdf",
+                },
+            ),
+        ),
+        (
+            media("image", filename="our shop"),
+            ("sendMedia", {"number": "447700900123", "mediatype": "image", "media": LINK}),
+        ),
         (media("audio"), ("sendWhatsAppAudio", {"number": "447700900123", "audio": LINK})),
         (media("sticker"), ("sendSticker", {"number": "447700900123", "sticker": LINK})),
         (

@@ -64,14 +64,14 @@ def test_a_text_goes_out_with_the_key_and_comes_back_with_whatsapps_id(waha: Wah
             },
         ),
         (
-            media("document", "https://files.example.com/offer.pdf"),
+            media("document", "https://files.example.com/offer%202026.pdf"),
             "sendFile",
             {
                 **CHAT,
                 "file": {
-                    "url": "https://files.example.com/offer.pdf",
+                    "url": "https://files.example.com/offer%202026.pdf",
                     "mimetype": "application/pdf",
-                    "filename": "offer.pdf",
+                    "filename": "offer 2026.pdf",
                 },
             },
         ),
