@@ -14,6 +14,10 @@ from phone_numbers.providers.base import Outgoing, SendResult, SendState
 MEDIA_TYPES = {"image": "image", "video": "video", "document": "document"}
 # Baileys' words for a socket that is down while the instance still counts as open: nothing was sent.
 SOCKET_IS_DOWN = re.compile(r"connection (closed|lost|terminated|failure)|socket is not open", re.IGNORECASE)
+# WhatsApp's own limit, met by what Baileys asks before it sends.
+TOO_FAST = re.compile(r"rate-overlimit")
+# Evolution could not fetch the file from its link, and will not later.
+NO_FILE = re.compile(r"status code 4(?!08|29)\d\d")
 
 
 def send(credentials: Mapping[str, Any], outgoing: Outgoing) -> SendResult:
@@ -32,9 +36,23 @@ def send(credentials: Mapping[str, Any], outgoing: Outgoing) -> SendResult:
         key = record(record(answer.body).get("key"))
         message_id = identifier(key.get("id")) or None
         return SendResult(state=SendState.ACCEPTED, message_id=message_id, at_server=message_id is None)
-    if answer.status >= 400 and SOCKET_IS_DOWN.search(answer.sentence):
+    if _passes(answer):
         return SendResult(state=SendState.RETRY, error=answer.sentence, error_code=str(answer.status))
+    if _failed_before_it_sent(answer):
+        return SendResult(state=SendState.REFUSED, error=answer.sentence, error_code=str(answer.status))
     return gateway_http.refusal(answer)
+
+
+def _passes(answer: Answer) -> bool:
+    """Whether the answer says that nothing went out, and that it may later."""
+    if answer.status >= 400 and (SOCKET_IS_DOWN.search(answer.sentence) or TOO_FAST.search(answer.sentence)):
+        return True
+    return _failed_before_it_sent(answer) and not NO_FILE.search(answer.sentence)
+
+
+def _failed_before_it_sent(answer: Answer) -> bool:
+    """Whether Evolution itself says 500: so it does while it prepares a message; once it sends, all that fails is 400."""
+    return answer.status == 500 and bool(record(answer.body).get("response") and answer.sentence)
 
 
 def request(outgoing: Outgoing) -> tuple[str, dict[str, Any]]:

@@ -127,6 +127,33 @@ def test_a_dead_socket_is_a_reason_to_try_again(evolution: EvolutionServer, stat
     assert send(evolution.credentials, TEXT).state is SendState.RETRY
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "Error: rate-overlimit"),
+        (500, "rate-overlimit"),
+        (500, "Timed Out"),
+        (500, "Error: Media upload failed on all hosts"),
+        (500, "Cannot read properties of undefined (reading 'textMessage')"),
+    ],
+)
+def test_what_went_wrong_before_the_message_was_handed_over_is_tried_again(
+    evolution: EvolutionServer, status: int, words: str
+) -> None:
+    evolution.answer(
+        "/message/sendText", status, {"status": status, "error": "…", "response": {"message": words}}
+    )
+    result = send(evolution.credentials, TEXT)
+    assert (result.state, result.error, result.error_code) == (SendState.RETRY, words, str(status))
+
+
+def test_a_file_that_cannot_be_had_is_a_refusal_at_once(evolution: EvolutionServer) -> None:
+    words = "AxiosError: Request failed with status code 404"
+    evolution.answer("/message/sendMedia", 500, {"status": 500, "response": {"message": words}})
+    result = send(evolution.credentials, media("image"))
+    assert (result.state, result.error, result.error_code) == (SendState.REFUSED, words, "500")
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_busy_gateway_is_tried_again_when_it_says(evolution: EvolutionServer, status: int) -> None:
     evolution.answer("/message/sendText", status, {"message": "busy"}, headers={"Retry-After": "7"})
