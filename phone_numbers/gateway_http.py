@@ -52,10 +52,14 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back. `status` is 0 where `failure` says why nothing did; `body` is the JSON, or None."""
+    """What came back. `status` is 0 where `failure` says why nothing did; `body` is the JSON, or None.
+
+    `is_page`: it is a web page, so not the gateway's own answer but that of something in front of it.
+    """
 
     status: int = 0
     body: Any = None
+    is_page: bool = False
     sentence: str = ""
     retry_after: timedelta | None = None
     failure: Failure | None = None
@@ -84,6 +88,7 @@ def ask(
             return Answer(
                 status=response.status_code,
                 body=answer,
+                is_page=content.lstrip()[:1] == b"<",
                 sentence=sentence_of(answer, secrets),
                 retry_after=_retry_after(response.headers.get("Retry-After", "")),
             )
@@ -115,8 +120,9 @@ def ask(
 def refusal(answer: Answer) -> SendResult:
     """Turns an answer that is no acceptance into the result of a send.
 
-    Not reached, 429 and 503: RETRY. Broken after the request, and every other 5xx: UNKNOWN, since a gateway can fail
-    after it has sent. Everything else: REFUSED, with the gateway's sentence and its status as the code.
+    Not reached, 429 and 503: RETRY. Broken after the request, every other 5xx, and a web page that claims success:
+    UNKNOWN, since a gateway can fail after it has sent. Everything else: REFUSED, with the gateway's sentence and its
+    status as the code.
     """
     code = str(answer.status or answer.failure or "").upper()
     sentence = answer.sentence or f"The gateway answered {answer.status}."
@@ -124,6 +130,9 @@ def refusal(answer: Answer) -> SendResult:
         return SendResult(
             state=SendState.RETRY, error=sentence, error_code=code, retry_after=answer.retry_after
         )
+    if answer.is_success:
+        sentence = "A web page came back instead of the gateway's answer; is its baseUrl right?"
+        return SendResult(state=SendState.UNKNOWN, error=sentence, error_code=code)
     if answer.failure is Failure.BROKEN or answer.status >= 500:
         return SendResult(state=SendState.UNKNOWN, error=sentence, error_code=code)
     if 300 <= answer.status < 400:

@@ -32,7 +32,7 @@ def send(credentials: Mapping[str, Any], outgoing: Outgoing) -> SendResult:
         )
     path, body = request(outgoing)
     answer = call(credentials, "POST", f"/message/{path}", body)
-    if answer.is_success:
+    if answer.is_success and not answer.is_page:
         key = record(record(answer.body).get("key"))
         message_id = identifier(key.get("id")) or None
         return SendResult(state=SendState.ACCEPTED, message_id=message_id, at_server=message_id is None)
@@ -51,7 +51,7 @@ def _passes(answer: Answer) -> bool:
 
 
 def _failed_before_it_sent(answer: Answer) -> bool:
-    """Whether Evolution itself says 500: so it does while it prepares a message; once it sends, all that fails is 400."""
+    """Whether Evolution itself says 500: while it prepares a message it does; what fails once it sends is a 400."""
     return answer.status == 500 and bool(record(answer.body).get("response") and answer.sentence)
 
 

@@ -34,7 +34,7 @@ def send(credentials: Mapping[str, Any], outgoing: Outgoing) -> SendResult:
         )
     path, body = request(outgoing)
     answer = call(credentials, "POST", f"/api/{path}", body | {"session": credentials.get("session", "")})
-    if answer.is_success:
+    if answer.is_success and not answer.is_page:
         message_id = accepted_id(answer.body) or None
         is_pending = message_id is not None and _ack(answer.body) == 0
         return SendResult(state=SendState.ACCEPTED, message_id=message_id, at_server=not is_pending)

@@ -204,6 +204,13 @@ def test_an_acceptance_without_an_id_counts_as_sent(evolution: EvolutionServer) 
     assert send(evolution.credentials, TEXT) == SendResult(state=SendState.ACCEPTED, at_server=True)
 
 
+def test_a_web_page_is_no_acceptance(evolution: EvolutionServer) -> None:
+    evolution.answer("/message/sendText", 200, b"\n<!doctype html><title>Suspended</title>")
+    result = send(evolution.credentials, TEXT)
+    assert (result.state, result.message_id) == (SendState.UNKNOWN, None)
+    assert result.error == "A web page came back instead of the gateway's answer; is its baseUrl right?"
+
+
 def test_no_error_repeats_the_key(evolution: EvolutionServer) -> None:
     evolution.answer("/message/sendText", 401, {"message": f"Bad key {API_KEY} given"})
     result = send(evolution.credentials, TEXT)

@@ -150,6 +150,11 @@ def test_a_caption_that_whatsapp_cannot_show_is_refused_and_not_lost(waha: WahaS
     )
 
 
+def test_a_web_page_is_no_acceptance(waha: WahaServer) -> None:
+    waha.answer("/api/sendText", 200, b"<html>Suspended</html>")
+    assert send(waha.credentials, TEXT).state is SendState.UNKNOWN
+
+
 def test_no_error_repeats_a_secret(waha: WahaServer) -> None:
     waha.answer("/api/sendText", 400, {"message": f"{API_KEY} and hmac-secret are wrong"})
     assert send(waha.credentials | {"hmacKey": "hmac-secret"}, TEXT).error == "… and … are wrong"
