@@ -44,7 +44,7 @@ def send_batch(limit: int = BATCH) -> int:
     lease = new_id(LEASE_PREFIX.rstrip("_"))
     fresh, interrupted = _claim(limit, lease)
     silent = [message for message in interrupted if message.error_code == UNKNOWN_CODE]
-    _fail(silent, lease, UNKNOWN_CODE, UNKNOWN)
+    _fail(silent, lease)
     _wait_for_status([message for message in interrupted if message not in silent], lease)
     if fresh:
         # A provider in this process needs no thread, and shares the caller's connection.
@@ -189,6 +189,7 @@ def _taken(
 def _conclude(message: Message, result: SendResult, now: datetime) -> list[MessageChange]:
     message.send_tries += 1
     message.lease = message.due_at = None
+    message.error = message.error_code = ""
     status = None
     match result.state:
         case SendState.ACCEPTED if result.at_server:
@@ -197,6 +198,8 @@ def _conclude(message: Message, result: SendResult, now: datetime) -> list[Messa
             status = MessageStatus.FAILED
         case SendState.UNKNOWN:
             message.due_at, message.lease, message.error_code = now + UNKNOWN_FOR, WAITING, UNKNOWN_CODE
+            # What a gateway says can be personal, and an error is not sealed.
+            message.error = "" if message.number.keeps_nothing else result.error
         case SendState.RETRY if message.send_tries <= len(RETRY_DELAYS):
             delay = RETRY_DELAYS[message.send_tries - 1]
             message.due_at = now + max(delay, min(result.retry_after or delay, timedelta(hours=1)))
@@ -210,10 +213,15 @@ def _conclude(message: Message, result: SendResult, now: datetime) -> list[Messa
     ]
 
 
-def _fail(messages: Sequence[Message], lease: str, code: str, sentence: str) -> None:
+def _fail(messages: Sequence[Message], lease: str) -> None:
+    """Gives up those that no status came for."""
     if messages:
-        refusal = SendResult(state=SendState.REFUSED, error=sentence, error_code=code)
-        _record([(message, refusal) for message in messages], lease)
+        _record([(message, _silence(message)) for message in messages], lease)
+
+
+def _silence(message: Message) -> SendResult:
+    end = f" The send ended with: {message.error}" if message.error else ""
+    return SendResult(state=SendState.REFUSED, error=UNKNOWN + end, error_code=UNKNOWN_CODE)
 
 
 def _wait_for_status(messages: Sequence[Message], lease: str) -> None:

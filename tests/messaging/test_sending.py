@@ -14,7 +14,7 @@ from events import inbox
 from events.models import Event
 from events.tasks import normalize
 from messaging.models import Message
-from messaging.sending import LEASE, RETRY_DELAYS, UNKNOWN_CODE, UNKNOWN_FOR, send_batch
+from messaging.sending import LEASE, RETRY_DELAYS, UNKNOWN, UNKNOWN_CODE, UNKNOWN_FOR, send_batch
 from messaging.tasks import send_due
 from phone_numbers.models import Number
 from phone_numbers.providers.base import Part
@@ -181,6 +181,31 @@ def test_an_unknown_outcome_waits_and_then_fails(number: Number, graph: GraphSer
     assert (message.status, message.error_code, message.due_at) == (Message.Status.FAILED, UNKNOWN_CODE, None)
     assert events(message) == ["message.failed"]
     assert len(graph.requests) == 1
+
+
+def test_an_unknown_outcome_that_fails_repeats_what_the_gateway_said(alice: Tenant) -> None:
+    with WahaServer() as waha:
+        number = NumberFactory(workspace=alice.workspace, provider="waha", credentials=waha.credentials)
+        waha.answer("/api/sendText", 500, {"exception": {"message": "server returned error 463"}})
+        message = queued(number)
+        send_due()
+    with later(seconds=UNKNOWN_FOR.total_seconds() + 5):
+        send_due()
+    data = Event.objects.get(type="message.failed", message_id=message.pk).payload["data"]
+    assert data["error"] == f"{UNKNOWN} The send ended with: server returned error 463"
+    assert data["errorCode"] == UNKNOWN_CODE
+
+
+def test_a_number_that_keeps_nothing_keeps_no_answer_of_a_gateway(alice: Tenant) -> None:
+    with WahaServer() as waha:
+        number = NumberFactory(
+            workspace=alice.workspace, provider="waha", credentials=waha.credentials, pii_mode="RELAY_ONLY"
+        )
+        waha.answer("/api/sendText", 500, {"exception": {"message": "+447700900123 has no LID"}})
+        message = queued(number)
+        send_due()
+    message.refresh_from_db()
+    assert (message.error, message.error_code) == ("", UNKNOWN_CODE)
 
 
 def test_a_status_settles_an_unknown_outcome(number: Number, graph: GraphServer) -> None:
