@@ -57,6 +57,8 @@ def take_into_account(
     webhooks: Mapping[str, Webhook], results: Sequence[tuple[Attempt, Outcome]], now: datetime
 ) -> None:
     """Updates the health of webhooks after attempts; inside the caller's transaction, which holds their locks."""
+    # What an address answers that its webhook no longer has says nothing of the new one.
+    results = [result for result in results if result[0].url == webhooks[result[0].webhook_id].url]
     succeeded = {attempt.webhook_id for attempt, outcome in results if outcome.succeeded}
     failures: dict[str, list[Attempt]] = {}
     for attempt, outcome in results:

@@ -23,6 +23,8 @@ from tests.factories import (
 from webhooks.claiming import claim
 from webhooks.configuring import update_webhook
 from webhooks.models import Delivery, Webhook
+from webhooks.outcome import ErrorClass, Outcome
+from webhooks.recording import record
 
 pytestmark = pytest.mark.django_db
 
@@ -218,6 +220,23 @@ class TestReadAndChange:
         answer = patch(alice, webhook, url="https://hooks.example.com/mended").json()
         assert (answer["failingSince"], answer["consecutiveFailures"]) == (None, 0)
         assert [attempt.url for attempt in claim(10).attempts] == ["https://hooks.example.com/mended"]
+
+    @pytest.mark.parametrize("status", [410, 503])
+    def test_what_the_old_url_answers_after_the_change_says_nothing_of_the_new_one(
+        self, alice: Tenant, status: int
+    ) -> None:
+        webhook = WebhookFactory(number=alice.number, url="https://hooks.example.com/old")
+        delivery = DeliveryFactory(event__number=alice.number, webhook=webhook)
+        taken = claim(10)
+        assert patch(alice, webhook, url="https://hooks.example.com/new").status_code == 200
+        outcome = Outcome(
+            status_code=status, error_class=ErrorClass.STATUS, error="No.", retry_after=timedelta(hours=1)
+        )
+        record({taken.lease: [(taken.attempts[0], outcome)]})
+        webhook.refresh_from_db()
+        delivery.refresh_from_db()
+        assert (webhook.active, webhook.resume_at, webhook.consecutive_failures) == (True, None, 0)
+        assert delivery.status == Delivery.Status.PENDING
 
     def test_a_new_url_of_a_disabled_webhook_forgets_not_since_when_it_failed(self, alice: Tenant) -> None:
         since = timezone.now() - timedelta(days=5)
