@@ -60,8 +60,10 @@ def warn_batch() -> int:
         before, stage = webhook.warned, stage_of(webhook)
         if stage <= before:
             continue
-        # Written before it is sent, so that no second worker sends it too.
-        mine = Webhook.objects.filter(pk=webhook.pk, warned=before)
+        # Written before it is sent, so that no second worker sends it too; and the others were sent since it was read.
+        mine = Webhook.objects.filter(
+            pk=webhook.pk, warned=before, active=webhook.active, failing_since=webhook.failing_since
+        )
         if mine.update(warned=stage):
             try:
                 sent += _send(webhook, stage)

@@ -172,6 +172,27 @@ def test_what_was_in_flight_when_it_was_disabled_brings_no_second_email(alice: T
     assert subjects() == ["Webhook Orders was disabled"]
 
 
+class SlowServer(EmailBackend):
+    """Takes its time: meanwhile somebody enables all that is disabled, and all that failed succeeds."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        set_active(list(Webhook.objects.all()), True)
+        return super().send_messages(messages)
+
+
+@pytest.mark.parametrize("trouble", [{}, {"active": False, "disabled_reason": Webhook.DisabledReason.GONE}])
+def test_a_trouble_that_ended_while_others_were_warned_is_not_told_and_the_next_one_is(
+    alice: Tenant, settings: Any, trouble: dict[str, Any]
+) -> None:
+    settings.EMAIL_BACKEND = f"{__name__}.{SlowServer.__name__}"
+    failing(alice, timedelta(hours=2))
+    second = failing(alice, timedelta(hours=2), name="Stock", **trouble)
+    assert subjects() == ["Webhook Orders has failed for an hour"]
+    now = timezone.now()
+    Webhook.objects.filter(pk=second.pk).update(failing_since=now - timedelta(hours=2), last_attempt_at=now)
+    assert subjects()[1:] == ["Webhook Stock has failed for an hour"]
+
+
 def test_a_name_cannot_add_headers(alice: Tenant) -> None:
     failing(alice, timedelta(hours=2), name="Orders\nBcc: everybody@example.com")
     assert subjects() == ["Webhook Orders Bcc: everybody@example.com has failed for an hour"]
