@@ -94,8 +94,9 @@ def enable_and_recover(webhook: Webhook) -> RecoveryJob:
     held = missed.filter(status=Delivery.Status.HELD)
     # Given up since, of events that were recorded before the first failure: one fails after it was recorded.
     given_up = missed.filter(status=Delivery.Status.EXHAUSTED, finished_at__gte=began)
-    oldest = [rows.values_list("event__recorded_at", flat=True).first() for rows in (held, given_up)]
     set_active([webhook], True)
+    # Looked for only now: until it is enabled, what it had open is still being held, the newest first.
+    oldest = [rows.values_list("event__recorded_at", flat=True).first() for rows in (held, given_up)]
     return start(webhook, Kind.FAILED, min([began, *(moment for moment in oldest if moment is not None)]))
 
 

@@ -1,0 +1,58 @@
+"""What people, drains and jobs do to the same webhook at the same time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connections, transaction
+from django.utils import timezone
+
+from events.models import Event
+from tests.conftest import Tenant
+from tests.factories import DeliveryFactory, WebhookFactory
+from webhooks import recovering
+from webhooks.claiming import claim
+from webhooks.closing import close
+from webhooks.models import Webhook
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@contextmanager
+def beside(*acts: Callable[[], object]) -> Iterator[None]:
+    """Runs a block in a transaction in which, before it commits, the acts begin, each in a thread and in this order.
+
+    Raises what an act raised.
+    """
+    raised: list[BaseException] = []
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=[act]) for act in acts]
+    with transaction.atomic():
+        yield
+        for thread in threads:
+            thread.start()
+            # On PostgreSQL it waits for a row by then; SQLite lets one write at a time.
+            thread.join(0.7)
+    for thread in threads:
+        thread.join(30)
+    if raised:
+        raise raised[0]
+
+
+def test_what_is_being_held_while_its_webhook_is_enabled_and_recovered_is_sent(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, active=False, disabled_at=timezone.now())
+    delivery = DeliveryFactory(event__number=alice.number, webhook=webhook)
+    Event.objects.update(recorded_at=timezone.now() - timedelta(hours=3))
+    with beside(lambda: recovering.enable_and_recover(webhook)):
+        close(Webhook.objects.select_for_update(no_key=True), timezone.now())
+    assert [attempt.delivery_id for attempt in claim(10).attempts] == [delivery.pk]
