@@ -73,6 +73,8 @@ def start(
     job = RecoveryJob(webhook=webhook, kind=kind, since=since, until=_end(kind))
     job.total = preview(webhook, kind, since, chosen)
     with transaction.atomic():
+        # Webhooks before deliveries, as everywhere: so nobody waits in a circle.
+        Webhook.objects.select_for_update(no_key=True).get(pk=webhook.pk)
         job.save(force_insert=True)
         if kind == Kind.SELECTION:
             _selectable(webhook, chosen).update(job=job)

@@ -15,7 +15,9 @@ from tests.factories import DeliveryFactory, WebhookFactory
 from webhooks import recovering
 from webhooks.claiming import claim
 from webhooks.closing import close
-from webhooks.models import Webhook
+from webhooks.models import Delivery, Trigger, Webhook
+from webhooks.recovering import Kind
+from webhooks.replaying import redeliver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,3 +58,24 @@ def test_what_is_being_held_while_its_webhook_is_enabled_and_recovered_is_sent(a
     with beside(lambda: recovering.enable_and_recover(webhook)):
         close(Webhook.objects.select_for_update(no_key=True), timezone.now())
     assert [attempt.delivery_id for attempt in claim(10).attempts] == [delivery.pk]
+
+
+def test_a_recovery_of_a_selection_and_a_redelivery_of_it_wait_for_each_other(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    chosen = [
+        DeliveryFactory(
+            event__number=alice.number,
+            webhook=webhook,
+            trigger=Trigger.MANUAL,
+            status="exhausted",
+            due_at=None,
+        )
+        for _ in range(2)
+    ]
+    ids = [row.pk for row in chosen]
+    with beside(
+        lambda: recovering.start(webhook, Kind.SELECTION, chosen=ids),
+        lambda: redeliver(chosen),
+    ):
+        list(Delivery.objects.filter(pk=ids[1]).select_for_update())
+    assert {attempt.delivery_id for attempt in claim(10).attempts} == set(ids)
