@@ -22,6 +22,8 @@ def set_active(
     ids = [webhook.pk for webhook in webhooks]
     now = timezone.now()
     with transaction.atomic():
+        # In order, as everywhere: so nobody waits in a circle. Those that are disabled already are closed too.
+        list(Webhook.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True).values("pk"))
         if active:
             Webhook.objects.filter(pk__in=ids).update(
                 active=True, disabled_reason="", disabled_at=None, updated_at=now, **FRESH_HEALTH

@@ -130,6 +130,7 @@ def delete_webhooks(webhooks: Iterable[Webhook]) -> None:
     deleted = Webhook.objects.filter(pk__in=[webhook.pk for webhook in webhooks])
     now = timezone.now()
     with transaction.atomic():
+        list(deleted.order_by("pk").select_for_update(no_key=True).values("pk"))
         deleted.filter(deleted_at=None).update(deleted_at=now, active=False, updated_at=now)
         close_soon(list(deleted))
 

@@ -13,9 +13,13 @@ from events.models import Event
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, WebhookFactory
 from webhooks import recovering
+from webhooks.activating import set_active
 from webhooks.claiming import claim
 from webhooks.closing import close
+from webhooks.configuring import delete_webhooks
 from webhooks.models import Delivery, Trigger, Webhook
+from webhooks.outcome import Outcome
+from webhooks.recording import record
 from webhooks.recovering import Kind
 from webhooks.replaying import redeliver
 
@@ -79,3 +83,21 @@ def test_a_recovery_of_a_selection_and_a_redelivery_of_it_wait_for_each_other(al
     ):
         list(Delivery.objects.filter(pk=ids[1]).select_for_update())
     assert {attempt.delivery_id for attempt in claim(10).attempts} == set(ids)
+
+
+@pytest.mark.parametrize("act", [lambda rows: set_active(rows, False), delete_webhooks])
+def test_disabling_several_webhooks_loses_no_answer_of_them(
+    alice: Tenant, act: Callable[[list[Webhook]], None]
+) -> None:
+    webhooks = [WebhookFactory(number=alice.number) for _ in range(3)]
+    first, middle, _ = webhooks
+    for webhook in webhooks:
+        DeliveryFactory(event__number=alice.number, webhook=webhook)
+    for webhook in (middle, first):
+        # PostgreSQL puts what is changed behind the others.
+        Webhook.objects.filter(pk=webhook.pk).update(name="Changed")
+    taken = claim(10)
+    answers = [(attempt, Outcome(status_code=200)) for attempt in taken.attempts]
+    with beside(lambda: record({taken.lease: answers}), lambda: act(webhooks)):
+        list(Webhook.objects.filter(pk=middle.pk).select_for_update(no_key=True))
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
