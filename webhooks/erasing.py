@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 
 from accounts.wake import wake
@@ -65,10 +66,13 @@ class Part:
 
     def delete_chunk(self) -> int:
         """Deletes the oldest in a transaction of its own; returns how many."""
-        ids = list(self.rows.order_by("pk").values_list("pk", flat=True)[: self.size])
-        if ids:
-            # Only the ids are loaded of what other rows point at, never the bodies.
-            self.rows.model._default_manager.filter(pk__in=ids).only("pk").delete()
+        with transaction.atomic():
+            # Locked, so that nothing is deleted that is at work again since it was found.
+            found = self.rows.order_by("pk").select_for_update(of=("self",))
+            ids = list(found.values_list("pk", flat=True)[: self.size])
+            if ids:
+                # Only the ids are loaded of what other rows point at, never the bodies.
+                self.rows.model._default_manager.filter(pk__in=ids).only("pk").delete()
         return len(ids)
 
     def chunks(self) -> Iterator[int]:

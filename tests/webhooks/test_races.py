@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connections, transaction
 from django.utils import timezone
 
 from events.models import Event
+from messaging import idempotency
+from messaging.models import IdempotencyKey
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, WebhookFactory
-from webhooks import recovering
+from webhooks import recovering, tasks
 from webhooks.activating import set_active
 from webhooks.claiming import claim
 from webhooks.closing import close
@@ -101,3 +104,22 @@ def test_disabling_several_webhooks_loses_no_answer_of_them(
     with beside(lambda: record({taken.lease: answers}), lambda: act(webhooks)):
         list(Webhook.objects.filter(pk=middle.pk).select_for_update(no_key=True))
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
+
+
+def test_a_recovered_delivery_is_not_deleted_for_its_age(alice: Tenant) -> None:
+    with time_machine.travel(timezone.now() - timedelta(days=91)):
+        delivery = DeliveryFactory(event__number=alice.number, status="held", due_at=None)
+    with beside(tasks.retain):
+        recovering.start(delivery.webhook, Kind.SELECTION, chosen=[delivery.pk])
+    assert [attempt.delivery_id for attempt in claim(10).attempts] == [delivery.pk]
+
+
+def test_an_idempotency_key_that_is_used_anew_is_not_deleted_as_expired(alice: Tenant) -> None:
+    def send() -> tuple[idempotency.Answer, bool]:
+        return idempotency.once(alice.number, "order-7", {"text": "hello"}, lambda: {"id": "msg_1"})
+
+    send()
+    IdempotencyKey.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    with beside(tasks.retain):
+        assert send() == ({"id": "msg_1"}, False)
+    assert send() == ({"id": "msg_1"}, True)
