@@ -72,9 +72,7 @@ def release_forgotten(now: datetime) -> int:
     """
     parked = Delivery.objects.filter(conversation__isnull=False, due_at=None, lease=None)
     forgotten = parked.exclude(pk__in=_waiting(parked).values("pk"))
-    return Delivery.objects.filter(pk__in=list(forgotten.values_list("pk", flat=True))).update(
-        due_at=now, reason=""
-    )
+    return parked.filter(pk__in=list(forgotten.values_list("pk", flat=True))).update(due_at=now, reason="")
 
 
 def stop_waiting(webhook: Webhook, now: datetime) -> None:

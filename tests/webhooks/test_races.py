@@ -15,7 +15,7 @@ from messaging import idempotency
 from messaging.models import IdempotencyKey
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, WebhookFactory
-from webhooks import recovering, tasks
+from webhooks import ordering, recovering, tasks
 from webhooks.activating import set_active
 from webhooks.claiming import claim
 from webhooks.closing import close
@@ -123,3 +123,12 @@ def test_an_idempotency_key_that_is_used_anew_is_not_deleted_as_expired(alice: T
     with beside(tasks.retain):
         assert send() == ({"id": "msg_1"}, False)
     assert send() == ({"id": "msg_1"}, True)
+
+
+def test_a_delivery_that_is_sent_meanwhile_is_not_released_as_forgotten(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, ordering=Webhook.Ordering.CONVERSATION)
+    DeliveryFactory(event__number=alice.number, webhook=webhook, due_at=None, conversation="ann")
+    with beside(lambda: ordering.release_forgotten(timezone.now())):
+        ordering.release([(webhook.pk, "ann")], timezone.now())
+        assert len(claim(10).attempts) == 1
+    assert claim(10).attempts == []
