@@ -23,10 +23,15 @@ CHUNK = 1000
 EVENTS_AT_ONCE = 100
 
 
-def begin(number: Number) -> None:
-    """Has a removed number erased, with everything under it, soon."""
-    Purge.objects.get_or_create(number=number)
-    wake(ERASE)
+def begin(number: Number) -> bool:
+    """Has a removed number erased, with everything under it, soon; False: it is in service, maybe again."""
+    with transaction.atomic():
+        locked = Number.objects.select_for_update(no_key=True).get(pk=number.pk)
+        if locked.deleted_at is None:
+            return False
+        Purge.objects.get_or_create(number=locked)
+        wake(ERASE)
+    return True
 
 
 def stop(number: Number) -> bool:
@@ -50,10 +55,13 @@ def erase_chunk() -> int:
         if size := part.delete_chunk():
             Purge.objects.filter(pk=row.pk).update(erased=F("erased") + size)
             return size
-    # Of what comes in meanwhile there is little: the number was removed.
-    if Purge.objects.filter(pk=row.pk).exists():
-        purge([row.number])
-        logger.info("%s is purged", row.number.pk)
+    with transaction.atomic():
+        # From here on nobody restores the number or stops the purge. Who did so before has kept it.
+        list(Number.objects.filter(pk=row.number_id).select_for_update(no_key=True).values("pk"))
+        if list(Purge.objects.filter(pk=row.pk).select_for_update().values("pk")):
+            # Of what came in meanwhile there is little: the number was removed.
+            purge([row.number])
+            logger.info("%s is purged", row.number.pk)
     return 1
 
 

@@ -123,10 +123,9 @@ def number_restore(request: MemberRequest, id: str) -> HttpResponse:
 @member_page("POST", role=Role.OWNER)
 def number_purge(request: MemberRequest, id: str) -> HttpResponse:
     number = number_or_404(request.workspace, id)
-    if number.deleted_at is None:
+    if not erasing.begin(number):
         messages.error(request, "Remove the number first; what is removed can be purged.")
         return redirect("number", number.pk)
-    erasing.begin(number)
     record_for(request.user, request.workspace, [f"Erased the number {number.phone}."])
     return redirect("number", number.pk)
 

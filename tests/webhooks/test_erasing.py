@@ -71,6 +71,13 @@ def test_restoring_a_number_stops_its_purge(removed: Number) -> None:
     assert Message.objects.filter(number=removed).exists()
 
 
+def test_a_number_that_was_restored_meanwhile_is_not_erased(removed: Number) -> None:
+    restore(Number.objects.get(pk=removed.pk))
+    assert not erasing.begin(removed)
+    tasks.erase()
+    assert Message.objects.filter(number=removed).exists()
+
+
 def test_a_purge_whose_worker_died_is_found_by_the_sweep(removed: Number) -> None:
     erasing.begin(removed)
     assert sweeping.DRAINS[erasing.ERASE]() is not None

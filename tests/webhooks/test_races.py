@@ -13,9 +13,11 @@ from django.utils import timezone
 from events.models import Event
 from messaging import idempotency
 from messaging.models import IdempotencyKey
+from phone_numbers.models import Number
+from phone_numbers.registering import remove, restore
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, WebhookFactory
-from webhooks import ordering, recovering, tasks
+from webhooks import erasing, ordering, recovering, tasks
 from webhooks.activating import set_active
 from webhooks.claiming import claim
 from webhooks.closing import close
@@ -132,3 +134,13 @@ def test_a_delivery_that_is_sent_meanwhile_is_not_released_as_forgotten(alice: T
         ordering.release([(webhook.pk, "ann")], timezone.now())
         assert len(claim(10).attempts) == 1
     assert claim(10).attempts == []
+
+
+def test_a_number_that_is_restored_before_the_last_step_of_its_purge_is_kept(alice: Tenant) -> None:
+    remove([alice.number])
+    Event.objects.all().delete()
+    erasing.begin(alice.number)
+    erasing.erase_chunk()
+    with beside(erasing.erase_chunk):
+        restore(alice.number)
+    assert Number.objects.get().deleted_at is None
