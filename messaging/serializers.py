@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -32,6 +33,13 @@ NOT_SUPPORTED = {
     "footer": "Footers are not supported: end the text with it.",
     "marketingOptions": "Marketing options are not supported: leave them out.",
 }
+
+
+def _names_a_host(link: str) -> bool:
+    try:
+        return bool(urlsplit(link).hostname)
+    except ValueError:
+        return False
 
 
 @extend_schema_field({"type": "string", "pattern": f"^$|{WRITTEN}", "maxLength": 40})
@@ -115,6 +123,8 @@ class SendSerializer(InputSerializer[SendRequest]):
             raise serializers.ValidationError("Send a link to the file that starts with https:// or http://.")
         if link and not link.isprintable():
             raise serializers.ValidationError("A link holds no control characters.")
+        if link and not _names_a_host(link):
+            raise serializers.ValidationError("The link names no host that the file could be had from.")
         return link
 
     def validate(self, attributes: dict[str, Any]) -> dict[str, Any]:

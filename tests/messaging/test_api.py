@@ -129,6 +129,8 @@ def test_nobody_sends_from_a_strangers_number(alice: Tenant, bob: Tenant) -> Non
         {"destinationNumber": "+447700900123", "media": "https://a.example/x.png"},
         {"destinationNumber": "+447700900123", "media": "https://a.example/x.png", "mediaType": "hologram"},
         {"destinationNumber": "+447700900123", "media": "file:///etc/passwd", "mediaType": "image"},
+        {"destinationNumber": "+447700900123", "media": "https://[a/x.png", "mediaType": "image"},
+        {"destinationNumber": "+447700900123", "media": "https:///x.png", "mediaType": "image"},
         TEXT | {"caption": "Both"},
         {"destinationNumber": "+447700900123", "caption": "Of nothing"},
         TEXT | {"deliverAt": "2030-02-24T10:30:00"},
