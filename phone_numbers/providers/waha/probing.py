@@ -20,9 +20,10 @@ TIMEOUT = (5, 9)
 
 
 def probe(credentials: Mapping[str, Any]) -> ProbeResult:
-    session = quote(str(credentials.get("session", "")), safe="")
-    answer = call(credentials, "GET", f"/api/sessions/{session}", timeout=TIMEOUT)
-    if answer.status == 404 and "session" in answer.sentence.lower():
+    path = f"/api/sessions/{quote(str(credentials.get('session', '')), safe='')}"
+    answer = call(credentials, "GET", path, timeout=TIMEOUT)
+    # A server without this path is no WAHA, or WAHA somewhere else: it repeats the path, which speaks of sessions too.
+    if answer.status == 404 and "session" in answer.sentence.lower() and path not in answer.sentence:
         return ProbeResult(
             state=ProbeState.DISCONNECTED,
             detail=answer.sentence[:300],

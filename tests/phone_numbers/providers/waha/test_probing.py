@@ -81,7 +81,14 @@ def test_a_session_that_is_gone_is_deleted(waha: WahaServer) -> None:
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(404, {"message": "Cannot GET /x"}), (401, {}), (500, {}), (502, b"<html>"), (200, b"?"), (200, [])],
+    [
+        (404, {"message": "Cannot GET /api/sessions/shop-main", "error": "Not Found"}),
+        (401, {}),
+        (500, {}),
+        (502, b"<html>"),
+        (200, b"?"),
+        (200, []),
+    ],
 )
 def test_an_answer_that_tells_no_status_settles_nothing(waha: WahaServer, status: int, body: Any) -> None:
     waha.answer("/api/sessions/", status, body)
