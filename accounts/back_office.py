@@ -1,6 +1,7 @@
 """What every app's admin shares: logs that are read only and list fast, personal data behind a permission of its own,
 acts that ask before they do something."""
 
+import string
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -22,12 +23,19 @@ from accounts.auditing import record
 from accounts.encryption import EncryptedTextField
 
 PERSONAL_DATA = "accounts.view_personal_data"
+# What a text that was copied brings along: the marks of direction in which WhatsApp wraps a phone, quotation marks.
+AROUND = "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\"'“”„‘’«»<>`"
 # Of a big table the newest so many rows can be paged through; a search finds what is further back.
 BROWSABLE = 1000
 
 
 # A filter looks through the newest so many: what is rare would have it read the whole table.
 FILTERED = 5000
+
+
+def quoted(text: str) -> str:
+    """What somebody searches for, as they mean it."""
+    return text.replace("\0", "").strip(AROUND + string.whitespace + "\u00a0")
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -80,7 +88,7 @@ class BackOffice(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
+        return super().get_search_results(request, queryset, quoted(search_term))
 
 
 class ReadOnly(BackOffice):
@@ -126,7 +134,7 @@ class Log(ReadOnly):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.replace("\0", "").strip()
+        term = quoted(search_term)
         return (self.found_by(queryset, term) if term else queryset), False
 
 

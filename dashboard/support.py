@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from accounts.back_office import quoted
 from accounts.models import ApiKey, Invitation, Workspace
 from dashboard.stories import Stories, stories_of
 from events.models import Call, Event, RawPayload
@@ -43,7 +44,7 @@ class Hit:
 
 def search(request: HttpRequest) -> HttpResponse:
     """For staff; the route wraps it in the admin's own check. Shows only what their permissions let them see."""
-    text = request.GET.get("q", "").replace("\0", "").strip()[:300]
+    text = quoted(request.GET.get("q", ""))[:300]
     messages = _messages(text) if text else []
     stories = stories_of(messages)
     may = {kind.lower(): may_see(request, kind) for kind in KINDS}
@@ -148,7 +149,7 @@ def _roles(user: User) -> str:
 
 def _keys(text: str) -> list[Hit]:
     """By the id, the prefix, or the key itself, of which only the prefix is looked at."""
-    prefix = text.split("_")[1] if text.count("_") == 2 and text.startswith("wak_") else text
+    prefix = text.removeprefix("wak_").split("_")[0]
     keys = ApiKey.objects.filter(Q(pk=text) | Q(prefix=prefix)).select_related("workspace")
     return [
         _hit("API key", key, f"{key}, {key.workspace}: {'revoked' if key.revoked_at else 'active'}")

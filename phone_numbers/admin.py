@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.back_office import Acting, Log, Personal, ReadOnly, confirmed
+from accounts.back_office import Acting, Log, Personal, ReadOnly, confirmed, quoted
 from phone_numbers.models import HealthCheck, Identity, Number, Purge, RetentionMark
 from phone_numbers.phones import to_e164
 from phone_numbers.status import read_status
@@ -29,7 +29,8 @@ class NumberAdmin(Acting, ReadOnly):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         # As people write it: +55 11 98888-1020.
-        return super().get_search_results(request, queryset, to_e164(search_term) or search_term)
+        term = quoted(search_term)
+        return super().get_search_results(request, queryset, to_e164(term) or term)
 
     @confirmed("Ask the provider how these numbers are connected?", "Probe the number")
     def probe(self, request: HttpRequest, numbers: Sequence[Number]) -> str:

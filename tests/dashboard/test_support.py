@@ -167,6 +167,7 @@ def test_keys_users_and_calls_are_found(desk: Client, bob: Tenant) -> None:
     names = {
         key.text: "Shop backend",
         key.prefix: "Shop backend",
+        f"wak_{key.prefix}": "Shop backend",
         key.pk: "Shop backend",
         "Bob@example.com": "bob: owner of",
         "wacid.77": reverse("admin:events_call_changelist"),
@@ -191,6 +192,20 @@ def test_an_invitation_is_found_with_what_became_of_it(
 ) -> None:
     InvitationFactory(workspace=alice.workspace, email="joe@example.com", **state)
     assert words in found(desk, "Joe@example.com")
+
+
+@pytest.mark.parametrize("written", ["\u202a{}\u202c", "\u200e{}", '"{}"', "“{}”", "<{}>", "\0{} "])
+def test_what_a_copied_text_brings_along_is_not_searched_for(
+    written: str, desk: Client, alice: Tenant
+) -> None:
+    message = MessageFactory(number=alice.number, inbound=True, contact_phone=CONTACT)
+    listing = reverse("admin:messaging_message_changelist")
+    for name in (message.pk, CONTACT):
+        text = written.format(name)
+        assert message.pk in found(desk, text)
+        assert message.pk in desk.get(listing, {"q": text}).content.decode()
+    numbers = desk.get(reverse("admin:numbers_number_changelist"), {"q": written.format(alice.number.phone)})
+    assert alice.number.pk in numbers.content.decode()
 
 
 @pytest.mark.parametrize("text", ["\0", "+447700900999", "%", "_", "evt_", "wak_", "wak__", "é" * 400])
