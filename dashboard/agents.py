@@ -5,6 +5,7 @@ import secrets
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
@@ -58,6 +59,10 @@ def make_agent(name: str, personal_data: bool) -> tuple[User, bool]:
     made = not users
     if made:
         address = name.lower()
+        try:
+            User._meta.get_field("email").run_validators(address)
+        except ValidationError as problem:
+            raise NotAnAgent(f"{name} is no e-mail address.") from problem
         # A password that nobody knows; one that cannot be used could not be set anew by e-mail either.
         user = User.objects.create_user(user_name_for(address), address, secrets.token_urlsafe(32))
     else:

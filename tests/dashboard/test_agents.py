@@ -80,3 +80,10 @@ def test_of_nobody_and_of_several_no_agent_is_made(name: str) -> None:
     with pytest.raises(CommandError):
         call_command("support_agent", name, stdout=StringIO())
     assert not User.objects.filter(is_staff=True).exists()
+
+
+@pytest.mark.parametrize("name", ["@", "ana@@example.com", "ana@example", f"{'a' * 300}@example.com"])
+def test_what_is_no_address_makes_no_user(name: str) -> None:
+    with pytest.raises(CommandError, match="is no e-mail address"):
+        call_command("support_agent", name, stdout=StringIO())
+    assert not User.objects.exists()
