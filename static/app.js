@@ -109,6 +109,18 @@
     if (field.matches("[data-submit]")) field.form.requestSubmit();
   });
 
+  /* ---- forms are sent once: a second click would do it again ---- */
+  let sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (sent.has(form)) { event.preventDefault(); return; }
+    sent.add(form);
+    // Whoever stopped the browser may try again.
+    setTimeout(() => sent.delete(form), 10000);
+  });
+  addEventListener("pageshow", () => { sent = new WeakSet(); });
+
   /* ---- the picker's sample ---- */
   const sample = (event) => {
     const option = event.target.closest?.("[data-event]");
@@ -134,7 +146,8 @@
     dot.textContent = yes ? "Connected" : "No connection: resumes by itself";
   };
   document.addEventListener("htmx:sendError", () => connected(false));
-  document.addEventListener("htmx:afterOnLoad", () => connected(true));
+  // What stands before a server that is away answers in its place.
+  document.addEventListener("htmx:afterOnLoad", (event) => connected(event.detail.xhr.status < 500));
 
   /* ---- times ---- */
   const pad = (number) => String(number).padStart(2, "0");
@@ -166,6 +179,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const field of $$("[name=theme]")) field.checked = field.value === theme;
+    $("main [aria-invalid=true]")?.focus();
     for (const toast of $$(".toasts > div:not([data-tone=bad], [data-stays])")) setTimeout(() => toast.remove(), 6000);
     localize(document);
     setInterval(count, 1000);

@@ -12,6 +12,7 @@ from standardwebhooks import Webhook as Verifier
 from accounts.models import Membership
 from accounts.wake import wake
 from events.models import Event
+from messaging.models import Message
 from phone_numbers.models import Number
 from tests.browser.conftest import PASSWORD, LogIn, NewContext
 from tests.conftest import Tenant
@@ -267,6 +268,41 @@ def test_a_page_whose_session_has_ended_leads_to_the_login(page: Page, live_serv
     page.context.clear_cookies()
     page.wait_for_url(f"{live_server.url}/login?next=/live%3Fshow%3Dproblems")
     expect(page.get_by_role("heading")).to_have_text("Log in")
+
+
+def test_whoever_clicks_again_while_it_is_sent_sends_once(page: Page, alice: Tenant) -> None:
+    page.goto("/messages")
+    page.get_by_role("button", name="Send message").click()
+    page.fill("#s-to", "+12025550100")
+    page.fill("#s-text", "Hello")
+    send = page.locator("#send button.primary")
+    # The network is slow: the page is still there when it is clicked again.
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 1000, "downloadThroughput": -1, "uploadThroughput": -1}
+    network.send("Network.emulateNetworkConditions", slow)
+    send.evaluate("(button) => { button.click(); setTimeout(() => button.click(), 300); }")
+    page.wait_for_url(re.compile("/messages/msg_"))
+    assert Message.objects.count() == 1
+    page.go_back()
+    expect(page.get_by_role("button", name="Send message")).to_be_visible()
+
+
+def test_a_field_that_is_refused_has_the_focus(page: Page, alice: Tenant) -> None:
+    page.goto("/members")
+    page.fill("#invite-emails", "ana@example")
+    page.get_by_role("button", name="Send invitations").click()
+    expect(page.get_by_role("alert")).to_contain_text("is no e-mail address")
+    expect(page.locator("#invite-emails")).to_be_focused()
+    expect(page.locator("#invite-emails")).to_be_in_viewport()
+
+
+def test_the_live_tail_says_that_its_server_is_away(page: Page, alice: Tenant) -> None:
+    page.goto("/live")
+    state = page.locator("#live-state")
+    page.route("**/live/rows*", lambda route: route.fulfill(status=502))
+    expect(state).to_have_text("No connection: resumes by itself")
+    page.unroute("**/live/rows*")
+    expect(state).to_have_text("Connected")
 
 
 def test_times_are_the_viewers_and_utc_is_in_the_title(log_in: LogIn, alice: Tenant) -> None:
