@@ -110,7 +110,7 @@ def new_context(browser: Browser, live_server: LiveServer) -> Iterator[NewContex
     for context in contexts:
         context.close()
     # A refused, missing or broken page is one that a test asked for; the browser notes it as an error.
-    asked_for = ("responded with a status of 4", "responded with a status of 5")
+    asked_for = ("responded with a status of 4", "responded with a status of 5", "Response Status Error Code")
     assert [problem for problem in problems if not any(words in problem for words in asked_for)] == []
 
 
