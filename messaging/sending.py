@@ -6,7 +6,7 @@ not sent again (somebody would read it twice); it waits for a status, and fails 
 
 import logging
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 BATCH = 32
 # Longer than a whole batch takes at a gateway that answers nothing: four rounds of connecting and waiting.
 LEASE = timedelta(minutes=2)
+RECORD_EVERY = timedelta(seconds=1)
 # The lease of a message that nobody sends any more, and whose send may have worked.
 WAITING = "waiting"
 # How long a message whose send was not heard of waits for a status before it counts as failed.
@@ -46,12 +47,17 @@ def send_batch(limit: int = BATCH) -> int:
     silent = [message for message in interrupted if message.error_code == UNKNOWN_CODE]
     _fail(silent, lease)
     _wait_for_status([message for message in interrupted if message not in silent], lease)
-    if fresh:
-        # A provider in this process needs no thread, and shares the caller's connection.
-        local = [message for message in fresh if message.number.adapter.in_process]
-        remote = [message for message in fresh if not message.number.adapter.in_process]
-        results = [*zip(remote, _senders().map(_send, remote), strict=True)]
-        _record([*((message, _send(message)) for message in local), *results], lease)
+    # A provider in this process needs no thread, and shares the caller's connection.
+    local = [message for message in fresh if message.number.adapter.in_process]
+    running = {_senders().submit(_send, message): message for message in fresh if message not in local}
+    if local:
+        _record([(message, _send(message)) for message in local], lease)
+    while running:
+        # Together what ends together, but none waits for long: statuses and replies need to find the id.
+        wait(running, RECORD_EVERY.total_seconds())
+        over = [future for future in running if future.done()]
+        if over:
+            _record([(running.pop(future), future.result()) for future in over], lease)
     return len(fresh) + len(interrupted)
 
 

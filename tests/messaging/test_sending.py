@@ -248,8 +248,10 @@ def test_a_message_that_came_too_late_is_not_sent(number: Number, graph: GraphSe
 
 
 class SlowGraphServer(GraphServer):
+    delay = 1.0
+
     def default_answer(self, request: GatewayRequest) -> GatewayAnswer:
-        time.sleep(1)
+        time.sleep(self.delay)
         return super().default_answer(request)
 
 
@@ -271,6 +273,27 @@ def test_a_message_that_waited_too_long_behind_others_of_its_batch_is_not_sent(
         message.refresh_from_db()
         assert (message.status, message.error_code) == (Message.Status.FAILED, "EXPIRED")
         assert len(graph.requests) == 8
+
+
+def test_a_send_that_is_over_waits_for_no_slow_gateway_of_its_batch(alice: Tenant, settings: Any) -> None:
+    with SlowGraphServer() as graph, WahaServer() as waha:
+        graph.delay = 3
+        settings.META_GRAPH_URL = graph.graph_url
+        slow = NumberFactory(
+            workspace=alice.workspace,
+            provider="meta",
+            provider_ref=graph.phone_number_id,
+            credentials=graph.credentials,
+        )
+        quick = NumberFactory(workspace=alice.workspace, provider="waha", credentials=waha.credentials)
+        waiting, over = queued(slow), queued(quick)
+        started = timezone.now()
+        assert send_batch() == 2
+    waiting.refresh_from_db()
+    over.refresh_from_db()
+    assert waiting.external_id
+    assert over.sent_at is not None
+    assert over.sent_at - started < timedelta(seconds=2)
 
 
 def test_a_message_for_later_waits(number: Number, graph: GraphServer) -> None:
