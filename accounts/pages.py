@@ -68,8 +68,16 @@ def _page(methods: tuple[str, ...], role: str | None) -> Callable[[View], View]:
                 return HttpResponseNotAllowed(sorted(allowed))
             request.memberships = memberships_of(request.user)
             if request.memberships:
-                request.membership = current(request.memberships, request.session.get(SESSION_KEY))
+                shown_in = _shown_in(request)
+                chosen = shown_in or request.session.get(SESSION_KEY)
+                request.membership = current(request.memberships, chosen)
                 request.workspace = request.membership.workspace
+                if shown_in and request.workspace.pk != shown_in:
+                    if request.fragment:
+                        return HttpResponse(status=403, headers=RELOAD)
+                    raise PermissionDenied("You do not belong to the workspace of this form any more.")
+                if shown_in and not request.fragment:
+                    request.session[SESSION_KEY] = shown_in
             elif role is not None:
                 raise PermissionDenied(
                     "You do not belong to a workspace yet. Ask an owner of one to invite you."
@@ -83,6 +91,11 @@ def _page(methods: tuple[str, ...], role: str | None) -> Callable[[View], View]:
         return wrapper
 
     return decorate
+
+
+def _shown_in(request: HttpRequest) -> str | None:
+    """The workspace of the page that a form or htmx asks from: another may have been chosen in another tab since."""
+    return request.POST.get("in_workspace") or request.headers.get("X-Workspace")
 
 
 def memberships_of(user: User) -> list[Membership]:

@@ -1,5 +1,6 @@
 """Making a workspace, and naming it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 
 from accounts import workspaces
 from accounts.auditing import history_of
-from accounts.models import Workspace
+from accounts.models import ApiKey, Invitation, Membership, Workspace
 from accounts.workspaces import NEW_WORKSPACES
 from tests.conftest import Tenant
 from tests.factories import MembershipFactory
@@ -84,3 +85,57 @@ def test_too_many_are_refused(alice: Tenant) -> None:
     assert response.status_code == 429
     assert "too many workspaces" in text(response)
     assert not Workspace.objects.filter(name="Once more").exists()
+
+
+# --- Two tabs, two workspaces
+
+
+@pytest.fixture
+def other(alice: Tenant) -> Workspace:
+    """Another workspace of Alice's, which she has chosen in another tab since."""
+    workspace = MembershipFactory(user=alice.user, workspace__name="Northwind").workspace
+    alice.client.post("/workspace", {"workspace": workspace.pk})
+    return workspace
+
+
+def hidden(page: str) -> str:
+    """The workspace that the forms of a page say they are of."""
+    (found,) = set(re.findall(r'name="in_workspace" value="(\w+)"', page))
+    return str(found)
+
+
+@pytest.mark.parametrize("path", ["/members", "/api-keys", "/numbers", "/messages", "/webhooks/new"])
+def test_a_form_says_of_which_workspace_it_is(path: str, alice: Tenant) -> None:
+    assert hidden(text(alice.client.get(path))) == alice.workspace.pk
+
+
+def test_a_form_is_for_the_workspace_in_which_it_was_shown(alice: Tenant, other: Workspace) -> None:
+    mine = {"in_workspace": alice.workspace.pk}
+    alice.client.post("/members/invite", {"emails": "ana@example.com", "role": "owner", **mine})
+    assert Invitation.objects.get().workspace == alice.workspace
+    alice.client.post("/workspace", {"workspace": other.pk})
+    alice.client.post("/api-keys", {"name": "CRM", **mine})
+    assert ApiKey.objects.get(name="CRM").workspace == alice.workspace
+    # What comes of it is shown.
+    assert hidden(text(alice.client.get("/members"))) == alice.workspace.pk
+
+
+def test_the_parts_of_a_page_stay_in_its_workspace(alice: Tenant, other: Workspace) -> None:
+    of_the_page = {"HX-Request": "true", "X-Workspace": alice.workspace.pk}
+    assert alice.number.pk in text(alice.client.get("/numbers", headers=of_the_page))
+    assert f'"X-Workspace": "{other.pk}"' in text(alice.client.get("/numbers")).replace("&quot;", '"')
+
+
+def test_what_one_has_left_is_neither_shown_nor_changed(alice: Tenant, other: Workspace) -> None:
+    Membership.objects.filter(user=alice.user, workspace=alice.workspace).delete()
+    of_the_page = {"HX-Request": "true", "X-Workspace": alice.workspace.pk}
+    response = alice.client.get("/numbers", headers=of_the_page)
+    assert (response["HX-Refresh"], response.content) == ("true", b"")
+    response = alice.client.post(RENAME, {"name": "Aurora", "in_workspace": alice.workspace.pk})
+    assert response.status_code == 403
+    assert not Workspace.objects.filter(name="Aurora").exists()
+
+
+def test_a_role_is_that_in_the_workspace_of_the_form(alice: Tenant, other: Workspace) -> None:
+    Membership.objects.filter(user=alice.user, workspace=alice.workspace).update(role="read_only")
+    assert alice.client.post(RENAME, {"name": "A", "in_workspace": alice.workspace.pk}).status_code == 403
