@@ -159,7 +159,7 @@ class Personal(BackOffice):
 
         def show(row: Any) -> SafeString | str:
             value = getattr(row, field)
-            if value in (None, ""):
+            if not value:
                 return "—"
             if not getattr(row, "unmasked", False):
                 return "hidden"

@@ -157,12 +157,14 @@ def test_secrets_and_credentials_are_shown_to_nobody(desk: Client, everything: N
     assert key.digest not in text
 
 
-@pytest.mark.parametrize("name", ["event", "message", "raw payload"])
+@pytest.mark.parametrize("name", ["event", "message", "raw payload", "answer", "answer's headers"])
 def test_personal_data_is_hidden_until_asked_for_and_asking_is_logged(name: str, desk: Client) -> None:
     row = {
         "event": lambda: EventFactory(body='{"content":"private words"}'),
         "message": lambda: MessageFactory(content="private words"),
         "raw payload": lambda: RawPayloadFactory(body='{"text":"private words"}'),
+        "answer": lambda: AttemptFactory(response_body="private words"),
+        "answer's headers": lambda: AttemptFactory(response_headers=[["X-Echo", "private words"]]),
     }[name]()
     assert "private words" not in text_of(desk, page(row))
     assert not LogEntry.objects.exists()

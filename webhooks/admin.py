@@ -157,7 +157,7 @@ class AttemptAdmin(Personal, Log):
     list_select_related = ["delivery", "webhook"]
     search_fields = ["=pk"]
     search_help_text = "Id of an attempt, a delivery or a webhook"
-    personal_fields = ["response_body"]
+    personal_fields = ["response_headers", "response_body"]
 
     def found_by(self, rows: QuerySet[Attempt], term: str) -> QuerySet[Attempt]:
         match term.split("_")[0]:
