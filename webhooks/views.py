@@ -27,6 +27,7 @@ from webhooks.jobs import latest_job
 from webhooks.listing import (
     COUNTED,
     LIGHT,
+    MAX_WEBHOOKS,
     STATES,
     CappedCount,
     delivery_rows,
@@ -73,7 +74,11 @@ def webhooks(request: MemberRequest) -> HttpResponse:
     numbers = numbers_of(request.workspace)
     narrowed = any(chosen.values())
     attention = sum(row.state.needs_attention for row in rows)
-    result = count(len(rows), "webhook") + (f", {attention} need attention" if attention else "")
+    result = (
+        f"The first {MAX_WEBHOOKS} webhooks" if len(rows) == MAX_WEBHOOKS else count(len(rows), "webhook")
+    )
+    if attention:
+        result += f", {attention} {'needs' if attention == 1 else 'need'} attention"
     groups = grouped(rows, numbers)
     with_webhooks = {group.number.pk for group in groups if group.number is not None}
     context = {

@@ -143,6 +143,36 @@ def test_the_list_takes_the_same_queries_however_many_webhooks_and_attempts(alic
     assert queries_of(alice.client, "/webhooks") == few
 
 
+@pytest.mark.parametrize(
+    ("how_many", "said"), [(1, "1 webhook, 1 needs attention"), (2, "2 webhooks, 2 need attention")]
+)
+def test_what_needs_attention_is_counted_in_words(how_many: int, said: str, alice: Tenant) -> None:
+    WebhookFactory.create_batch(how_many, number=alice.number, consecutive_failures=1)
+    text = page(alice.client, "/webhooks")
+    assert f">{said}<" in text
+    assert f" {said.split(', ')[1][2:]}</span>" in text
+
+
+def test_a_list_that_is_cut_says_so(alice: Tenant) -> None:
+    WebhookFactory.create_batch(201, number=alice.number, events=["message.sent"])
+    assert ">The first 200 webhooks<" in page(alice.client, "/webhooks")
+
+
+@pytest.mark.parametrize(
+    ("how_many", "waits", "canceled"),
+    [
+        (1, "1 delivery waits, nothing is lost", "1 pending delivery is canceled"),
+        (2, "2 deliveries wait, nothing is lost", "2 pending deliveries are canceled"),
+    ],
+)
+def test_what_waits_is_counted_in_words(how_many: int, waits: str, canceled: str, alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number, consecutive_failures=1)
+    DeliveryFactory.create_batch(how_many, webhook=webhook)
+    text = page(alice.client, f"/webhooks/{webhook.pk}")
+    assert waits in text
+    assert canceled in text
+
+
 def test_htmx_gets_the_rows_alone(alice: Tenant) -> None:
     WebhookFactory(number=alice.number, name="Orders")
     text = alice.client.get("/webhooks", headers={"HX-Request": "true"}).content.decode()
@@ -403,7 +433,8 @@ def test_a_recovery_shows_its_progress_until_it_is_over_and_the_rest_agrees(alic
     recovering.start(webhook, recovering.Kind.FAILED, timezone.now() - timedelta(hours=1))
     path = f"/webhooks/{webhook.pk}"
     for text in (page(alice.client, path), page(alice.client, f"{path}/now")):
-        assert "1 wait." in text
+        assert "Recovering 1 missed delivery, oldest first." in text
+        assert "1 waits." in text
         assert "Recovering</span>" in text
         assert "<dt>Pending</dt><dd>1<" in text
         assert 'id="next" aria' in text
