@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.wake import wake
 from events.models import Event, RawPayload
 from messaging.models import Message
 from phone_numbers.models import Number, Purge
 from phone_numbers.registering import purge
+from webhooks.models import Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ ERASE = "webhooks.tasks.erase"
 CHUNK = 1000
 # An event takes its deliveries and their attempts along.
 EVENTS_AT_ONCE = 100
+WEBHOOKS_AT_ONCE = 10
 
 
 def begin(number: Number) -> bool:
@@ -71,10 +73,14 @@ class Part:
 
     rows: QuerySet[Any]
     size: int
+    # Locked before the rows, as everywhere: what is claimed or recorded of them comes before, or finds nothing.
+    webhooks: QuerySet[Webhook] | None = None
 
     def delete_chunk(self) -> int:
         """Deletes the oldest in a transaction of its own; returns how many."""
         with transaction.atomic():
+            if self.webhooks is not None:
+                list(self.webhooks.order_by("pk").select_for_update(no_key=True).values("pk"))
             # Locked, so that nothing is deleted that is at work again since it was found.
             found = self.rows.order_by("pk").select_for_update(of=("self",))
             ids = list(found.values_list("pk", flat=True)[: self.size])
@@ -95,8 +101,17 @@ class Part:
 
 def parts_of(number: Number) -> list[Part]:
     """What there is much of under a number; the rest goes with the number itself."""
+    telling = Webhook.objects.filter(Q(number=number) | Q(number=None), workspace=number.workspace_id)
     return [
-        Part(Event.objects.filter(number=number), EVENTS_AT_ONCE),
+        Part(Event.objects.filter(number=number), EVENTS_AT_ONCE, telling),
         Part(RawPayload.objects.filter(number=number), CHUNK),
         Part(Message.objects.filter(number=number), CHUNK),
     ]
+
+
+def empty(number: Number) -> None:
+    """Deletes all that there is much of under a removed number, with what comes in meanwhile, and then its webhooks."""
+    while sum(size for part in parts_of(number) for size in part.chunks()):
+        pass
+    for _ in Part(Webhook.objects.filter(number=number), WEBHOOKS_AT_ONCE).chunks():
+        pass

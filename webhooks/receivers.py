@@ -8,7 +8,7 @@ from events.models import Event
 from events.signals import events_recorded
 from phone_numbers.models import Number
 from phone_numbers.signals import purge_begun
-from webhooks.erasing import parts_of
+from webhooks import erasing
 from webhooks.fanout import fan_out
 from webhooks.retention import settle
 
@@ -22,6 +22,4 @@ def fan_out_recorded(events: list[Event], **kwargs: Any) -> None:
 @receiver(purge_begun)
 def empty(numbers: list[Number], **kwargs: Any) -> None:
     for number in numbers:
-        for part in parts_of(number):
-            for _ in part.chunks():
-                pass
+        erasing.empty(number)

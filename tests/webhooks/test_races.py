@@ -14,7 +14,7 @@ from events.models import Event
 from messaging import idempotency
 from messaging.models import IdempotencyKey
 from phone_numbers.models import Number
-from phone_numbers.registering import remove, restore
+from phone_numbers.registering import purge, remove, restore
 from tests.conftest import Tenant
 from tests.factories import DeliveryFactory, WebhookFactory
 from webhooks import erasing, ordering, recovering, tasks
@@ -134,6 +134,17 @@ def test_a_delivery_that_is_sent_meanwhile_is_not_released_as_forgotten(alice: T
         ordering.release([(webhook.pk, "ann")], timezone.now())
         assert len(claim(10).attempts) == 1
     assert claim(10).attempts == []
+
+
+@pytest.mark.parametrize("of_workspace", [True, False])
+def test_a_number_is_purged_while_its_deliveries_are_claimed(alice: Tenant, of_workspace: bool) -> None:
+    number = None if of_workspace else alice.number
+    webhook = WebhookFactory(workspace=alice.workspace, number=number)
+    DeliveryFactory(event__number=alice.number, webhook=webhook)
+    with beside(lambda: purge([alice.number])):
+        assert len(claim(10).attempts) == 1
+    assert not Number.objects.exists()
+    assert Webhook.objects.exists() == of_workspace
 
 
 def test_a_number_that_is_restored_before_the_last_step_of_its_purge_is_kept(alice: Tenant) -> None:
