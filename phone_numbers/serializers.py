@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -145,7 +146,10 @@ class CoexistenceSerializer(serializers.Serializer[Any]):
 
 def instance_name(number: Number) -> str:
     """Returns what the number is called at its provider: Meta's phoneNumberId, the gateway's instance or session."""
-    known = number.credentials
+    try:
+        known = number.credentials
+    except InvalidToken:
+        return number.provider_ref
     return str(known.get("instance") or known.get("session") or number.provider_ref)
 
 

@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.utils import timezone
 
 from phone_numbers.lifecycle import announce, observe
 from phone_numbers.models import Number
-from phone_numbers.providers.base import ProbeState
+from phone_numbers.providers.base import ProbeResult, ProbeState
 from phone_numbers.reports import ConnectionReport, ConnectionState
 
 
 @dataclass(frozen=True)
 class Reading:
-    """`is_stale`: the provider did not answer, and `state` is what was known at `at`."""
+    """`is_stale`: the provider did not answer, or could not be asked, and `state` is what was known at `at`."""
 
     state: str
     is_stale: bool
@@ -23,7 +24,10 @@ class Reading:
 
 def read_status(number: Number) -> Reading:
     """Probes an active number, which takes up to some seconds; what is news is observed like a provider's report."""
-    probe = number.adapter.probe(number)
+    try:
+        probe = number.adapter.probe(number)
+    except InvalidToken:
+        probe = ProbeResult(state=ProbeState.UNKNOWN, detail="Its credentials cannot be read.")
     now = timezone.now()
     if probe.state is ProbeState.UNKNOWN:
         return Reading(state=number.state, is_stale=True, at=number.last_seen_at or number.state_changed_at)

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from accounts.models import Membership, WakeToken, Workspace
 from dashboard.content_security import POLICY
@@ -26,6 +27,7 @@ from tests.factories import (
     EventFactory,
     MessageFactory,
     MetaNumberFactory,
+    NumberFactory,
     RawPayloadFactory,
     UserFactory,
     WebhookFactory,
@@ -349,6 +351,16 @@ def test_deliveries_of_disabled_webhooks_are_left_out_and_counted(desk: Client) 
     assert "0 will be sent again now. 1 will not: its webhook is disabled or deleted." in act(
         desk, "send_again", rows[1]
     )
+
+
+def test_a_number_whose_credentials_no_key_reads_answers_like_one_out_of_reach(
+    desk: Client, settings: Settings
+) -> None:
+    settings.HASH_KEY, keys = "kept", settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = ["lost"]
+    number = NumberFactory(provider="evolution", credentials={"instance": "shop"})
+    settings.ENCRYPTION_KEYS = keys
+    assert f"{number.phone}: no answer" in act(desk, "probe", number)
 
 
 def test_a_payload_that_failed_is_run_again(desk: Client) -> None:

@@ -414,3 +414,18 @@ def test_a_key_for_no_number_of_ones_own_is_not_made(alice: Tenant, bob: Tenant)
     assert code(strangers, 404) == "NUMBER_NOT_FOUND"
     assert code(post(alice.api, "/v1/api-keys", {}), 400) == "INVALID_REQUEST"
     assert code(post(alice.api, "/v1/api-keys", {"whatsappNumberId": None}), 400) == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("path", ["", "/{id}", "/{id}/status"])
+def test_a_number_whose_credentials_no_key_reads_is_answered_all_the_same(
+    path: str, alice: Tenant, settings: Settings
+) -> None:
+    settings.HASH_KEY, keys = "kept", settings.ENCRYPTION_KEYS
+    settings.ENCRYPTION_KEYS = ["lost"]
+    number = NumberFactory(
+        workspace=alice.workspace, provider="evolution", provider_ref="shop", credentials={"instance": "shop"}
+    )
+    settings.ENCRYPTION_KEYS = keys
+    response = alice.api.get(f"/v1/numbers{path.format(id=number.pk)}")
+    assert response.status_code == 200
+    assert number.pk in response.content.decode()
