@@ -1,6 +1,5 @@
 """How webhooks are read from requests and written into answers."""
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -180,7 +179,9 @@ class LogEntrySerializer(serializers.Serializer[Attempt]):
         choices=Attempt.Status.choices, help_text="In full: sending and unknown too."
     )
     statusCode = serializers.IntegerField(allow_null=True)
-    payload = serializers.JSONField(help_text="The body that was POSTed.")
+    payload = serializers.JSONField(
+        allow_null=True, help_text="The body that was POSTed. null: the server has lost the key to it."
+    )
     response = serializers.CharField(help_text="The first 16 KiB of the answer's body.")
     error = serializers.CharField(allow_null=True, help_text="What went wrong, as a sentence.")
     errorClass = serializers.CharField(allow_null=True)
@@ -241,7 +242,8 @@ def log_entry(attempt: Attempt) -> dict[str, Any]:
         "status": SUCCESS if attempt.status == Attempt.Status.SUCCEEDED else FAILED,
         "outcome": attempt.status,
         "statusCode": attempt.status_code,
-        "payload": json.loads(event.body),
+        # One that cannot be read does not keep the others of its page from being listed.
+        "payload": event.payload if event.is_readable else None,
         "response": attempt.response_body,
         "error": attempt.error or None,
         "errorClass": attempt.error_class or None,

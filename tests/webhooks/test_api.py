@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from accounts.api_fields import iso
+from accounts.encryption import Sealed
 from events.models import Event
 from tests.conftest import Tenant
 from tests.factories import (
@@ -336,6 +338,20 @@ class TestLogs:
             "status": "FAILED", "statusCode": 503, "payload": json.loads(event.body), "response": "busy",
             "durationMs": 12, "attempt": 1,
         }.items()  # fmt: skip
+
+    def test_an_event_that_no_key_reads_does_not_hide_the_others(
+        self, alice: Tenant, settings: Settings
+    ) -> None:
+        webhook, keys = WebhookFactory(number=alice.number), settings.ENCRYPTION_KEYS
+        settings.ENCRYPTION_KEYS = ["lost"]
+        unreadable = EventFactory(number=alice.number, body=Sealed('{"event":"message.sent"}'))
+        settings.ENCRYPTION_KEYS = keys
+        for event in (EventFactory(number=alice.number), unreadable):
+            AttemptFactory(delivery=DeliveryFactory(event=event, webhook=webhook))
+        rows = alice.api.get(f"/v1/webhooks/{webhook.pk}/logs").json()["data"]
+        assert {row["eventId"]: row["payload"] is None for row in rows} == {
+            event.pk: event == unreadable for event in Event.objects.all()
+        }
 
     def test_filters_keep_what_they_name(self, alice: Tenant) -> None:
         webhook = WebhookFactory(number=alice.number)
