@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http.cookiejar import DefaultCookiePolicy
+from traceback import walk_tb
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,16 +97,8 @@ def ask(
         return Answer(
             failure=Failure.UNREACHED, sentence="The gateway could not be reached within 5 seconds."
         )
-    except requests.exceptions.SSLError:
-        return Answer(
-            failure=Failure.UNREACHED, sentence="No secure connection to the gateway could be made."
-        )
-    except requests.Timeout:
-        return Answer(failure=Failure.BROKEN, sentence="The gateway did not answer in time.")
-    except requests.ConnectionError as error:
-        if _never_connected(error):
-            return Answer(failure=Failure.UNREACHED, sentence="The gateway could not be reached.")
-        return Answer(failure=Failure.BROKEN, sentence="The connection to the gateway broke.")
+    except (requests.ConnectionError, requests.Timeout) as error:
+        return _unanswered(error)
     except (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidHeader,
@@ -242,7 +235,31 @@ def _redacted(sentence: str, secrets: tuple[str, ...]) -> str:
     return sentence
 
 
-def _never_connected(error: requests.ConnectionError) -> bool:
+def _unanswered(error: requests.RequestException) -> Answer:
+    if _was_in_handshake(error):
+        return Answer(
+            failure=Failure.UNREACHED, sentence="No secure connection to the gateway could be made."
+        )
+    if isinstance(error, requests.Timeout):
+        return Answer(failure=Failure.BROKEN, sentence="The gateway did not answer in time.")
+    if _never_connected(error):
+        return Answer(failure=Failure.UNREACHED, sentence="The gateway could not be reached.")
+    return Answer(failure=Failure.BROKEN, sentence="The connection to the gateway broke.")
+
+
+def _was_in_handshake(error: BaseException) -> bool:
+    """Whether TLS was still being agreed on, so that nothing of the request had gone out. Its errors do not say so:
+    what breaks TLS later has the same classes.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if any(frame.f_code.co_name == "do_handshake" for frame, _ in walk_tb(cause.__traceback__)):
+            return True
+        cause = cause.__context__
+    return False
+
+
+def _never_connected(error: requests.RequestException) -> bool:
     cause = error.args[0] if error.args else None
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
