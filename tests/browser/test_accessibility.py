@@ -14,7 +14,14 @@ from dashboard.content_security import POLICY
 from tests.browser.conftest import LogIn, NewContext, look_at, sessions_of
 from tests.browser.sights import Sight, sights
 from tests.conftest import Tenant
-from tests.factories import AttemptFactory, DeliveryFactory, EventFactory, MessageFactory, WebhookFactory
+from tests.factories import (
+    AttemptFactory,
+    DeliveryFactory,
+    EventFactory,
+    InvitationFactory,
+    MessageFactory,
+    WebhookFactory,
+)
 from webhooks.models import Attempt
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
@@ -74,6 +81,41 @@ def test_messages_with_long_names_and_ids_fit_the_window(width: int, log_in: Log
     page = log_in(alice.user, viewport={"width": width, "height": 900})
     page.goto("/messages")
     assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_and_addresses_of_one_long_word_fit_the_window(
+    width: int, log_in: LogIn, alice: Tenant
+) -> None:
+    long = "Donaudampfschifffahrtsgesellschaftskapitän" * 2
+    alice.workspace.name = alice.number.name = long
+    alice.workspace.save()
+    alice.number.save()
+    url = "https://example.com/" + "a" * 300
+    webhook = WebhookFactory(number=alice.number, name=long[:80], url=url, consecutive_failures=3)
+    message = MessageFactory(number=alice.number, sent=True)
+    event = EventFactory(number=alice.number, message_id=message.pk)
+    delivery = DeliveryFactory(webhook=webhook, event=event)
+    InvitationFactory(workspace=alice.workspace, email="a" * 60 + "@" + "b" * 60 + ".example.com")
+    page = log_in(alice.user, viewport={"width": width, "height": 900})
+    rows = [f"/numbers/{alice.number.pk}", f"/webhooks/{webhook.pk}", f"/deliveries/{delivery.pk}"]
+    rows += [f"/messages/{message.pk}", f"/events/{event.pk}"]
+    wide = []
+    for path in [
+        "/",
+        "/numbers",
+        "/webhooks",
+        "/events",
+        "/messages",
+        "/live",
+        "/members",
+        "/profile",
+        *rows,
+    ]:
+        page.goto(path)
+        if page.evaluate("() => document.documentElement.scrollWidth") > width:
+            wide.append(path)
+    assert wide == []
 
 
 @pytest.mark.once
