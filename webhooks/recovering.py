@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.ids import first_id
@@ -92,13 +92,13 @@ def enable_and_recover(webhook: Webhook) -> RecoveryJob:
     """
     troubles = [moment for moment in (webhook.failing_since, webhook.disabled_at) if moment is not None]
     began = min(troubles, default=timezone.now())
-    missed = undelivered().filter(webhook=webhook).order_by("pk")
+    missed = undelivered().filter(webhook=webhook)
     held = missed.filter(status=Delivery.Status.HELD)
     # Given up since, of events that were recorded before the first failure: one fails after it was recorded.
     given_up = missed.filter(status=Delivery.Status.EXHAUSTED, finished_at__gte=began)
     set_active([webhook], True)
     # Looked for only now: until it is enabled, what it had open is still being held, the newest first.
-    oldest = [rows.values_list("event__recorded_at", flat=True).first() for rows in (held, given_up)]
+    oldest = [rows.aggregate(at=Min("event__recorded_at"))["at"] for rows in (held, given_up)]
     return start(webhook, Kind.FAILED, min([began, *(moment for moment in oldest if moment is not None)]))
 
 

@@ -195,6 +195,16 @@ def test_enable_and_recover_takes_what_failed_before_it_was_disabled_too(alice: 
     assert statuses(rows) == ["pending", "pending"]
 
 
+def test_enable_and_recover_takes_an_old_event_that_was_being_sent_again(alice: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    old = EventFactory(number=alice.number, recorded_at=timezone.now() - timedelta(days=9))
+    rows = failed(webhook, 1, status=Delivery.Status.HELD)
+    rows.append(DeliveryFactory(event=old, webhook=webhook, trigger=Trigger.MANUAL))
+    recovering.set_active([webhook], False)
+    recovering.enable_and_recover(webhook)
+    assert statuses(rows) == ["pending", "pending"]
+
+
 def test_enable_and_recover_takes_the_event_with_which_the_trouble_began(
     alice: Tenant, receiver: Receiver
 ) -> None:
