@@ -20,7 +20,7 @@ Conversation = Callable[[socket.socket, ssl.SSLContext], None]
 def ask_over_tls(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     monkeypatch.setattr(gateway_http.SESSION, "verify", authority.file)
 
-    def ask(conversation: Conversation, certificate: str = "127.0.0.1") -> Answer:
+    def ask(conversation: Conversation, certificate: str = "127.0.0.1", patience: float = 10) -> Answer:
         context = authority.server_context(certificate)
         with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -31,7 +31,9 @@ def ask_over_tls(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Calla
 
             threading.Thread(target=serve, daemon=True).start()
             url = f"https://127.0.0.1:{server.getsockname()[1]}/message/sendText/x"
-            return gateway_http.ask("POST", url, headers={}, body={"text": "hi"}, timeout=(1, 1))
+            return gateway_http.ask(
+                "POST", url, headers={}, body={"text": "hi"}, timeout=(patience, patience)
+            )
 
     return ask
 
@@ -63,10 +65,6 @@ def speak_no_tls(connection: socket.socket, context: ssl.SSLContext) -> None:
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-def say_nothing(connection: socket.socket, context: ssl.SSLContext) -> None:
-    threading.Event().wait(1.5)
-
-
 @pytest.mark.parametrize("conversation", [break_tls, hang_up])
 def test_what_breaks_after_the_request_may_have_sent(
     ask_over_tls: Callable[..., Answer], conversation: Conversation
@@ -76,7 +74,7 @@ def test_what_breaks_after_the_request_may_have_sent(
     assert gateway_http.refusal(answer).state is SendState.UNKNOWN
 
 
-@pytest.mark.parametrize("conversation", [hang_up_at_once, speak_no_tls, say_nothing])
+@pytest.mark.parametrize("conversation", [hang_up_at_once, speak_no_tls])
 def test_what_breaks_before_tls_is_agreed_on_has_sent_nothing(
     ask_over_tls: Callable[..., Answer], conversation: Conversation
 ) -> None:
@@ -85,6 +83,17 @@ def test_what_breaks_before_tls_is_agreed_on_has_sent_nothing(
         failure=Failure.UNREACHED, sentence="No secure connection to the gateway could be made."
     )
     assert gateway_http.refusal(answer).state is SendState.RETRY
+
+
+def test_silence_before_tls_is_agreed_on_has_sent_nothing(ask_over_tls: Callable[..., Answer]) -> None:
+    over = threading.Event()
+
+    def say_nothing(connection: socket.socket, context: ssl.SSLContext) -> None:
+        over.wait(15)
+
+    answer = ask_over_tls(say_nothing, patience=0.5)
+    over.set()
+    assert answer.failure is Failure.UNREACHED
 
 
 def test_a_certificate_of_another_host_is_sent_nothing(ask_over_tls: Callable[..., Answer]) -> None:
