@@ -19,7 +19,7 @@ class WithoutTokens(logging.Filter):
 
 
 class WithoutTraceback(logging.Filter):
-    """For a refusal that says all in its sentence."""
+    """For what says all in its sentence, or in a line of its own (accounts/failures.py)."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.exc_info = None

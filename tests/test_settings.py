@@ -146,6 +146,31 @@ def test_a_line_of_the_log_is_printed_once(tmp_path: Path) -> None:
     assert printed.count("Not Found: /v1/nothing") == 1, printed
 
 
+BREAK = """
+from django.test import Client, override_settings
+from django.urls import path
+
+def broken(request):
+    raise ValueError(request.GET["text"])
+
+class urls:
+    urlpatterns = [path("broken", broken)]
+    handler500 = "dashboard.refusals.broken_page"
+
+with override_settings(ROOT_URLCONF=urls):
+    client = Client(raise_request_exception=False, headers={"host": "webhooks.example.com"})
+    print(client.get("/broken", {"text": "call me"}, secure=True).status_code)
+"""
+
+
+def test_a_failure_is_logged_without_what_it_quotes(tmp_path: Path) -> None:
+    _manage(tmp_path, "collectstatic", "--no-input", **PRODUCTION)
+    result = _manage(tmp_path, "shell", "--no-imports", "-c", BREAK, **PRODUCTION)
+    assert result.stdout.strip() == "500"
+    assert "/broken failed: ValueError" in result.stderr
+    assert "call me" not in result.stderr
+
+
 def test_a_development_secret_is_made_once(tmp_path: Path) -> None:
     _manage(tmp_path, "check")
     before = (tmp_path / "data" / "development-secret-key").read_text()

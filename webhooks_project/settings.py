@@ -400,6 +400,8 @@ LOGGING = {
             f"django.security.{name}": {"filters": ["without_traceback"]}
             for name in ("DisallowedHost", "RequestDataTooBig", "TooManyFieldsSent", "TooManyFilesSent")
         },
+        # What failed is on record already, by its type and place: the message can quote what somebody wrote.
+        **({} if DEBUG else {"django.request": {"filters": ["without_traceback"]}}),
         "django_q": {"level": "WARNING"},
         "django-q": {"level": "WARNING"},
     },
