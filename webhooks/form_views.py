@@ -103,7 +103,7 @@ def _show(
         "webhook": webhook,
         "number": number,
         "all_numbers": ALL_NUMBERS,
-        "chosen_number": number.pk if number else ALL_NUMBERS,
+        "chosen_number": "" if form["number"].errors else number.pk if number else ALL_NUMBERS,
         "picker": picker(number, events),
         "event_types": EVENT_TYPES,
         "sample": next((one for one in EVENT_TYPES if one.name == "message.reply"), EVENT_TYPES[0]),

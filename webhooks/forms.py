@@ -31,7 +31,12 @@ class WebhookForm(forms.Form):
         self.numbers = {number.pk: number for number in numbers}
         choices = [(number.pk, str(number)) for number in numbers]
         self.fields["number"] = forms.ChoiceField(
-            choices=[*choices, (ALL_NUMBERS, "All numbers of the workspace")], required=webhook is None
+            choices=[*choices, (ALL_NUMBERS, "All numbers of the workspace")],
+            required=webhook is None,
+            error_messages={
+                "required": "Choose a number.",
+                "invalid_choice": "This number was removed, or is another workspace’s. Choose another one.",
+            },
         )
 
     def clean_url(self) -> str:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from events.catalog import EVENT_TYPES
+from phone_numbers import registering
 from tests.conftest import Tenant
 from tests.factories import (
     AttemptFactory,
@@ -24,6 +25,7 @@ from tests.factories import (
     MembershipFactory,
     MessageFactory,
     MetaNumberFactory,
+    NumberFactory,
     UserFactory,
     WebhookFactory,
 )
@@ -181,6 +183,20 @@ def test_htmx_gets_the_rows_alone(alice: Tenant) -> None:
 
 
 # --- Create, change, delete
+
+
+def test_a_webhook_of_a_number_that_was_removed_meanwhile_is_not_made_one_of_all_numbers(
+    alice: Tenant,
+) -> None:
+    NumberFactory(workspace=alice.workspace)
+    registering.remove([alice.number])
+    form = {"number": alice.number.pk, "name": "CRM", "url": URL, "events": ["message.sent"]}
+    response = alice.client.post("/webhooks/new", form)
+    assert response.status_code == 400
+    text = response.content.decode()
+    assert "This number was removed" in text
+    assert re.findall(r'<option value="(\w*)" selected>', text) == [""]
+    assert 'value="CRM"' in text
 
 
 def test_a_webhook_is_created_with_its_events_and_a_secret(alice: Tenant) -> None:
