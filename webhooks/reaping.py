@@ -43,6 +43,8 @@ def reap(deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
             later.append(delivery)
     if later:
         bulk.update(later, ["due_at", "lease", "lane", "reason"])
+        # An older one of its conversation that was recovered while it was out comes next.
+        release([(delivery.webhook_id, delivery.conversation) for delivery in later], now)
     if given_up:
         _give_up(given_up, now)
     return at_once

@@ -96,11 +96,10 @@ def _record(results: Mapping[str, Sequence[Result]]) -> None:
         _write_attempts(ours, now)
         _settle([result for result in ours if result[1].succeeded], now)
         _retry([result for result in ours if not result[1].succeeded], now)
-        concluded = [
-            attempt.delivery for attempt, _ in ours if attempt.delivery.status != Delivery.Status.PENDING
-        ]
-        release([(delivery.webhook_id, delivery.conversation) for delivery in concluded], now)
-        refill(delivery.job_id for delivery in concluded)
+        deliveries = [attempt.delivery for attempt, _ in ours]
+        # Also where one is tried again: an older one that was recovered while it was out comes next.
+        release([(delivery.webhook_id, delivery.conversation) for delivery in deliveries], now)
+        refill(delivery.job_id for delivery in deliveries if delivery.status != Delivery.Status.PENDING)
         health.take_into_account(webhooks, ours, now)
         settle([attempt.delivery.event for attempt, _ in ours])
         counting.count([counting.kind_of(attempt, outcome) for attempt, outcome in ours], now)

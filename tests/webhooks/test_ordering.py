@@ -10,7 +10,7 @@ from events.models import Event
 from tests.conftest import Tenant
 from tests.factories import EventFactory, WebhookFactory
 from tests.receivers import Received, Receiver, Reply
-from webhooks import tasks
+from webhooks import recovering, tasks
 from webhooks.activating import set_active
 from webhooks.claiming import claim
 from webhooks.configuring import update_webhook
@@ -114,6 +114,27 @@ def test_without_order_everything_that_waits_goes(alice: Tenant) -> None:
     assert len(claimed()[1]) == 1
     update_webhook(webhook, ordering=Webhook.Ordering.NONE)
     assert len(claimed()[1]) == 2
+
+
+@pytest.mark.parametrize("worker_dies", [False, True])
+def test_an_older_one_that_is_recovered_while_a_newer_one_is_out_comes_next(
+    alice: Tenant, worker_dies: bool
+) -> None:
+    webhook = ordered(alice)
+    happen(alice, "ann", "ann")
+    older, newer = Delivery.objects.order_by("pk")
+    Delivery.objects.filter(pk=older.pk).update(status="exhausted", due_at=None, conversation=None)
+    taken = claim(10)
+    recovering.start(webhook, recovering.Kind.SELECTION, chosen=[older.pk])
+    assert claim(10).attempts == []
+    if worker_dies:
+        for _ in range(2):
+            Delivery.objects.filter(pk=newer.pk).update(due_at=timezone.now())
+            claim(10)
+    else:
+        failure = Outcome(status_code=500, error_class=ErrorClass.STATUS, error="No.")
+        record({taken.lease: [(taken.attempts[0], failure)]})
+    assert claimed()[1] == [older.event_id]
 
 
 def test_what_is_parked_behind_nothing_is_found_by_the_hourly_job(alice: Tenant) -> None:
