@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.auditing import record_for
 from accounts.encryption import Sealed
 from accounts.models import Workspace
-from accounts.pages import MemberRequest, member_page
+from accounts.pages import RELOAD, MemberRequest, member_page
 from events.catalog import EVENT_TYPES, not_emitted_by, sample_for
 from events.models import Event
 from webhooks import first_steps
@@ -126,7 +126,11 @@ def webhook(request: MemberRequest, id: str) -> HttpResponse:
 @member_page("GET")
 def webhook_now(request: MemberRequest, id: str) -> HttpResponse:
     """What changes by itself on a webhook's page: together, so that its parts agree."""
-    webhook = webhook_or_404(request.workspace, id)
+    try:
+        webhook = webhook_or_404(request.workspace, id)
+    except Http404:
+        # Somebody deleted it: the open page would say what it was for ever.
+        return HttpResponse(status=404, headers=RELOAD)
     return render(request, "webhooks/_now.html", {"webhook": webhook} | _standing(webhook, webhook.events))
 
 

@@ -29,7 +29,7 @@ from tests.factories import (
     UserFactory,
     WebhookFactory,
 )
-from webhooks import recovering
+from webhooks import configuring, recovering
 from webhooks.activating import set_active
 from webhooks.forms import ALL_NUMBERS
 from webhooks.models import Attempt, Delivery, RecoveryJob, Trigger, Webhook
@@ -441,6 +441,16 @@ def test_a_recovery_says_beforehand_what_waits_without_it(
     with time_machine.travel(now, tick=False):
         answer = alice.client.post(path, {"since": "2020-01-01T00:00"})
     assert answer.content.decode() == f"Nothing was missed. {said}"
+
+
+def test_an_open_page_of_a_webhook_that_was_deleted_is_loaded_anew(alice: Tenant, bob: Tenant) -> None:
+    webhook = WebhookFactory(number=alice.number)
+    path = f"/webhooks/{webhook.pk}/now"
+    assert "HX-Refresh" not in alice.client.get(path)
+    configuring.delete_webhooks([webhook])
+    for tenant in (alice, bob):
+        response = tenant.client.get(path)
+        assert (response.status_code, response["HX-Refresh"]) == (404, "true")
 
 
 def test_a_recovery_shows_its_progress_until_it_is_over_and_the_rest_agrees(alice: Tenant) -> None:
