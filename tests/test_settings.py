@@ -48,6 +48,15 @@ def test_encryption_keys_without_a_key_stop_the_start(keys: str, tmp_path: Path)
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("REDIS_URL", "db:6379"), ("PUBLIC_URL", "webhooks.example.com")]
+)
+def test_an_address_without_its_scheme_stops_the_start(name: str, value: str, tmp_path: Path) -> None:
+    result = _manage(tmp_path, "check", **PRODUCTION | {name: value})
+    assert result.returncode != 0
+    assert f"ImproperlyConfigured: {name} must begin with" in result.stderr.splitlines()[-1]
+
+
 LISTS = """
 from django.conf import settings
 print(settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS, *settings.WEBHOOK_ALLOWED_NETWORKS)

@@ -50,6 +50,11 @@ def _secret(name: str) -> str:
     return value
 
 
+def _require_scheme(name: str, url: str, *schemes: str) -> None:
+    if url and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        raise ImproperlyConfigured(f"{name} must begin with {'://, '.join(schemes)}://.")
+
+
 SECRET_KEY = _secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", str.strip, default=[])
 # Newest first: the first encrypts, all decrypt (accounts/encryption.py).
@@ -69,6 +74,7 @@ if not DEBUG and not ALLOWED_HOSTS:
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", str.strip, default=[])
 # The address at which users reach this server; for links in e-mails and the ingest URLs of numbers.
 PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if DEBUG else "").rstrip("/")
+_require_scheme("PUBLIC_URL", PUBLIC_URL, "https", "http")
 if not PUBLIC_URL:
     if not ALLOWED_HOSTS[0].strip(".*"):
         raise ImproperlyConfigured(
@@ -160,6 +166,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Tasks: django-q2 only wakes, the database is the truth (docs/decisions/0001) --------------------------------
 
 REDIS_URL: str = env.str("REDIS_URL", default="")
+_require_scheme("REDIS_URL", REDIS_URL, "redis", "rediss", "unix")
 
 Q_CLUSTER = {
     # Not named Q_CLUSTER_NAME: django-q2 reads that itself, and dies at import where ALT_CLUSTERS has no such entry.
