@@ -149,6 +149,11 @@ def test_development_needs_nothing_and_keeps_its_secrets_to_itself(tmp_path: Pat
     assert {secret.stat().st_mode & 0o777 for secret in secrets} == {0o600}
 
 
+def test_the_level_of_the_log_may_be_written_small(tmp_path: Path) -> None:
+    result = _manage(tmp_path, "check", LOG_LEVEL="warning")
+    assert result.returncode == 0, result.stderr
+
+
 def test_a_line_of_the_log_is_printed_once(tmp_path: Path) -> None:
     ask = "from django.test import Client; Client(headers={'host': 'localhost'}).get('/v1/nothing')"
     printed = _manage(tmp_path, "shell", "--no-imports", "-c", ask).stderr
