@@ -57,6 +57,22 @@ def test_an_address_without_its_scheme_stops_the_start(name: str, value: str, tm
     assert f"ImproperlyConfigured: {name} must begin with" in result.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("KEEP_DELIVERIES_DAYS", "0", "must be 1 or more."),
+        ("KEEP_HELD_DAYS", "-1", "must be 0 or more."),
+        ("KEEP_ATTEMPTS_DAYS", "a month", "must be a whole number."),
+        ("WORKERS", "-2", "must be 1 or more."),
+    ],
+)
+def test_a_number_that_would_do_harm_stops_the_start(
+    name: str, value: str, sentence: str, tmp_path: Path
+) -> None:
+    result = _manage(tmp_path, "check", **PRODUCTION | {name: value})
+    assert result.stderr.splitlines()[-1].endswith(f"ImproperlyConfigured: {name} {sentence}")
+
+
 LISTS = """
 from django.conf import settings
 print(settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS, *settings.WEBHOOK_ALLOWED_NETWORKS)
@@ -194,7 +210,7 @@ def test_a_development_secret_is_made_once(tmp_path: Path) -> None:
 
 def _names_read_by_settings() -> list[str]:
     source = (HOME / "webhooks_project" / "settings.py").read_text()
-    return sorted(set(re.findall(r"(?:env\.\w+|_secret)\(\s*\"([A-Z_]+)\"", source)))
+    return sorted(set(re.findall(r"(?:env\.\w+|_secret|_whole)\(\s*\"([A-Z_]+)\"", source)))
 
 
 def test_the_search_for_settings_finds_them() -> None:

@@ -29,6 +29,17 @@ DEBUG: bool = env.bool("DEBUG", default=True)
 DEMO: bool = env.bool("DEMO", default=DEBUG)
 
 
+def _whole(name: str, default: int, least: int = 1) -> int:
+    """The whole number `name` of the environment; what is none, or less than `least`, stops the start."""
+    try:
+        value: int = env.int(name, default=default)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number.") from None
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be {least} or more.")
+    return value
+
+
 def _secret(name: str) -> str:
     """The secret `name` of the environment; in development one made once and kept in DATA_DIR."""
     value: str = env.str(name, default="")
@@ -172,7 +183,7 @@ Q_CLUSTER = {
     # Not named Q_CLUSTER_NAME: django-q2 reads that itself, and dies at import where ALT_CLUSTERS has no such entry.
     "name": env.str("QUEUE_NAME", default="whatsapp-webhooks"),
     # Each drain (normalize, send, deliver, maintain) may hold a worker for its budget.
-    "workers": env.int("WORKERS", default=4),
+    "workers": _whole("WORKERS", 4),
     # Small, because Redis loses what is prefetched when a cluster dies, and the ORM broker's lock starts at prefetch.
     "queue_limit": 4,
     "bulk": 1,
@@ -380,12 +391,12 @@ WEBHOOK_REQUIRE_HTTPS: bool = env.bool("WEBHOOK_REQUIRE_HTTPS", default=False)
 
 # --- Retention of the log ---------------------------------------------------------------------------------------
 
-KEEP_RAW_PAYLOADS = timedelta(days=env.int("KEEP_RAW_PAYLOADS_DAYS", default=7))
-KEEP_ATTEMPTS = timedelta(days=env.int("KEEP_ATTEMPTS_DAYS", default=30))
-KEEP_DELIVERIES = timedelta(days=env.int("KEEP_DELIVERIES_DAYS", default=90))
-KEEP_HEALTH_CHECKS = timedelta(days=env.int("KEEP_HEALTH_CHECKS_DAYS", default=7))
+KEEP_RAW_PAYLOADS = timedelta(days=_whole("KEEP_RAW_PAYLOADS_DAYS", 7))
+KEEP_ATTEMPTS = timedelta(days=_whole("KEEP_ATTEMPTS_DAYS", 30))
+KEEP_DELIVERIES = timedelta(days=_whole("KEEP_DELIVERIES_DAYS", 90))
+KEEP_HEALTH_CHECKS = timedelta(days=_whole("KEEP_HEALTH_CHECKS_DAYS", 7))
 # What a relay-only number keeps, encrypted, because nobody could be told yet: held deliveries, payloads that failed.
-KEEP_HELD = timedelta(days=env.int("KEEP_HELD_DAYS", default=3))
+KEEP_HELD = timedelta(days=_whole("KEEP_HELD_DAYS", 3, least=0))
 
 LOGGING = {
     "version": 1,
