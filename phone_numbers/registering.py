@@ -111,11 +111,15 @@ def restore(number: Number) -> None:
 
     A purge that is under way is stopped; what it has erased is gone.
 
-    Raises ApiError: 404 NUMBER_NOT_FOUND once its 30 days are over; 409 NUMBER_ALREADY_ACTIVE, PROVIDER_CONFIG_IN_USE.
+    Raises ApiError: 404 NUMBER_NOT_FOUND once its 30 days are over or it is erased; 409 NUMBER_ALREADY_ACTIVE,
+    PROVIDER_CONFIG_IN_USE.
     """
     now = timezone.now()
     with transaction.atomic():
-        number.refresh_from_db(from_queryset=Number.objects.select_for_update(no_key=True, of=("self",)))
+        try:
+            number.refresh_from_db(from_queryset=Number.objects.select_for_update(no_key=True, of=("self",)))
+        except Number.DoesNotExist as gone:
+            raise ApiError(404, "NUMBER_NOT_FOUND", "This number was erased meanwhile.") from gone
         removed_at = number.deleted_at
         if removed_at is None:
             raise ApiError(

@@ -10,6 +10,7 @@ import time_machine
 from django.db import connections, transaction
 from django.utils import timezone
 
+from accounts.api import ApiError
 from events.models import Event
 from messaging import idempotency
 from messaging.models import IdempotencyKey
@@ -155,3 +156,9 @@ def test_a_number_that_is_restored_before_the_last_step_of_its_purge_is_kept(ali
     with beside(erasing.erase_chunk):
         restore(alice.number)
     assert Number.objects.get().deleted_at is None
+
+
+def test_a_number_whose_purge_ends_first_cannot_be_restored(alice: Tenant) -> None:
+    remove([alice.number])
+    with pytest.raises(ApiError, match="erased"), beside(lambda: restore(alice.number)):
+        purge([alice.number])
