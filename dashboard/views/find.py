@@ -19,8 +19,6 @@ from webhooks.models import Attempt, Delivery, Webhook
 @member_page("GET")
 def find(request: MemberRequest) -> HttpResponse:
     text = asked(request, "q")["q"]
-    if not text:
-        return redirect("events")
     target = address_of(request, text)
     if target is None:
         notices.error(
@@ -56,7 +54,7 @@ def address_of(request: MemberRequest, text: str) -> str | None:
     own = Number.objects.active().filter(workspace=workspace, phone=phone).first() if phone else None
     if own is not None:
         return reverse("number", args=[own.pk])
-    found = message_ids(workspace, text)
+    found = message_ids(workspace, text) if text else []
     if len(found) == 1:
         return reverse("message", args=[found[0]])
     return f"{reverse('messages')}?q={phone.replace('+', '%2B')}" if found else None

@@ -713,9 +713,3 @@ def test_a_removed_number_is_neither_checked_nor_played(alice: Tenant) -> None:
     for act in ["check", "remove", "simulate"]:
         assert alice.client.post(f"/numbers/{alice.number.pk}/{act}").status_code == 404
     assert "Restore" in page(alice.client, f"/numbers/{alice.number.pk}")
-
-
-def test_looking_up_nothing_is_no_error(alice: Tenant) -> None:
-    response = alice.client.get("/find", {"q": " "}, follow=True)
-    assert response.redirect_chain[0][0] == "/events"
-    assert "Nothing in this workspace" not in response.content.decode()
