@@ -2,6 +2,7 @@
 
 import gzip
 import resource
+import statistics
 import time
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from tests.conftest import Tenant
 from tests.factories import EventFactory, WebhookFactory
 from tests.receivers import Authority, Receiver, Receivers, Reply, elsewhere
 from tests.reliability.scale import LONG, percentile, say, scaled
+from webhooks.activating import set_active
 from webhooks.delivering import Drain
 from webhooks.fanout import fan_out
 from webhooks.models import Attempt
@@ -26,6 +28,8 @@ pytestmark = [
 DEADLINE = 3.0
 NORMAL = scaled(20, 43)
 ROUNDS = scaled(20, 100)
+TURNS = scaled(1, 5)
+QUICK = Reply(delay=0.02)
 MEBIBYTE = 1024 * 1024
 
 BOMB = gzip.compress(b"\0" * (50 * MEBIBYTE), 9)
@@ -115,25 +119,37 @@ def test_a_bad_certificate_is_a_tls_failure(
 def test_the_others_do_not_wait_for_those_that_misbehave(
     alice: Tenant, receivers: Receivers, sender: Transport
 ) -> None:
-    opened = [receivers.open(Reply(delay=0.02)) for _ in range(NORMAL)]
+    opened = [receivers.open(QUICK) for _ in range(NORMAL)]
     for receiver in opened:
         WebhookFactory(number=alice.number, url=receiver.url)
     # Imports, certificates and connections.
     live(alice, opened, sender, 2)
-    alone = percentile(live(alice, opened, sender, ROUNDS), 95)
     bad = [reply for reply, _, _ in MISBEHAVIOUR.values()] + list(GREEDY.values())
-    # In a process of their own: what it costs them to misbehave is not what it costs the others.
-    with elsewhere(bad) as urls:
-        for url in urls:
-            WebhookFactory(number=alice.number, url=url, max_in_flight=5)
-        before = memory()
-        beside = percentile(live(alice, opened, sender, ROUNDS), 95)
+    usual, beside, before = [], [], memory()
+
+    def p95(replies: list[Reply]) -> float:
+        """Of the endpoints that always behave, beside others that answer like this."""
+        # In a process of their own: what it costs them to misbehave is not what it costs the others.
+        with elsewhere(replies) as urls:
+            added = [WebhookFactory(number=alice.number, url=url) for url in urls]
+            took = percentile(live(alice, opened, sender, ROUNDS), 95)
+            set_active(added, False)
+            deliver_all(sender)
+        return took
+
+    # In turn, and the medians: what else the machine does for a moment is in a p95 of ten seconds at once.
+    for _ in range(TURNS):
+        usual.append(p95([QUICK] * len(bad)))
+        beside.append(p95(bad))
     assert memory() - before < 60 * MEBIBYTE
-    say(f"p95 of {NORMAL}: {alone:.3f} s alone, {beside:.3f} s beside {len(bad)}; {beside / alone:.2f}×")
-    # What misbehaves is further work; in the short form, beside other tests, only that nobody waits for a timeout.
-    assert beside < (1.2 * alone if LONG else alone + DEADLINE / 3), (
-        f"p95 {beside:.3f} s, alone {alone:.3f} s"
+    was, became = statistics.median(usual), statistics.median(beside)
+    figures = (
+        f"p95 of {NORMAL} among {NORMAL + len(bad)}, in s: {[round(one, 3) for one in usual]}, and"
+        f" {[round(one, 3) for one in beside]} while {len(bad)} misbehave; medians {became / was:.2f}×"
     )
+    say(figures)
+    # In the short form, beside other tests, only that nobody waits for a timeout.
+    assert became < (1.2 * was if LONG else was + DEADLINE / 3), figures
 
 
 def live(tenant: Tenant, opened: list[Receiver], sender: Transport, rounds: int) -> list[float]:
