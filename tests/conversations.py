@@ -96,7 +96,7 @@ class Conversation:
         text = self._send("A text is sent", destinationNumber=ADA, text="Shall we deliver today?")
         for word in ("read", "sent", "delivered", "read"):
             self.status(text, word)
-        self._step("Its statuses arrive in a shuffled order, one of them twice")
+        self._step("The provider posts its statuses in a shuffled order, one of them twice; what arrives")
         self.reply("Yes please", text)
         self._step("Ada quotes it")
         self.react("👍", text)

@@ -25,7 +25,7 @@ from tests.receivers import Receivers
 pytestmark = pytest.mark.django_db
 
 EVENTS_PAGE = Path(__file__).resolve().parent.parent / "docs" / "events.md"
-SHUFFLED = "Its statuses arrive in a shuffled order, one of them twice"
+SHUFFLED = "The provider posts its statuses in a shuffled order, one of them twice; what arrives"
 
 LADDER = ["message.sent", "message.delivered", "message.read"]
 TALK = [

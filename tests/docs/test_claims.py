@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
@@ -14,6 +14,8 @@ from phone_numbers.reports import MessageStatus
 from tests.docs.pages import BY_NAME
 from webhooks import health, recovering, retry, transport
 from webhooks.configuring import OVERLAP
+from webhooks.requests import headers_of
+from webhooks.signing import new_secret
 
 UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours"}
 
@@ -103,3 +105,14 @@ def test_every_event_that_a_page_names_is_in_the_catalog() -> None:
     for page in BY_NAME.values():
         named = {word for word in page.words if re.fullmatch(r"(message|number|call)\.[a-z_]+", word)}
         assert named - names - foreign == set(), page.name
+
+
+def test_the_headers_of_a_webhook_are_those_listed() -> None:
+    page = BY_NAME["docs/guides/signatures.md"].text
+    table = page[page.index("| header | |") :].split("\n\n")[0]
+    sent = headers_of("evt_1", "message.sent", 1, b"{}", [new_secret()], datetime.now(UTC))
+    assert re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE) == [
+        *(f"`{name}`" for name in sent if name.startswith("webhook-")),
+        "`content-type`, `user-agent`",
+    ]
+    assert all(f"`{sent[name]}`" in table for name in ("content-type", "user-agent"))
